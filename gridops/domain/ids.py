@@ -1,0 +1,52 @@
+"""Client order ids: <= 32 letters and digits, from which owner and lease epoch can be read and nothing else.
+
+Layout: `go` + 4-character instance tag + lease epoch in base 36 (7) + marker + 18 hex of a hash of what the id names.
+"""
+
+from hashlib import sha256
+
+from gridops.domain.values import value
+
+PREFIX = "go"
+_TAG, _EPOCH, _HASH = 4, 7, 18
+_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+LENGTH = len(PREFIX) + _TAG + _EPOCH + 1 + _HASH
+ORDINARY, RESERVED = "n", "r"
+"""Marker of an ordinary id, and of one sent from the reserve when the journal could not commit."""
+
+
+@value
+class Owner:
+    tag: str
+    epoch: int
+    reserved: bool
+
+
+def base36(number: int) -> str:
+    digits = ""
+    while number:
+        number, rest = divmod(number, 36)
+        digits = _DIGITS[rest] + digits
+    return digits or "0"
+
+
+def mint(*, tag: str, epoch: int, run_id: str, symbol: str, level: int, side: str, attempt: int, marker: str) -> str:
+    """The id of one intent; equal arguments give the equal id. `attempt` makes it unique per intent."""
+    if len(tag) != _TAG or not tag.isalnum():
+        raise ValueError(f"instance tag {tag!r} is not four letters or digits")
+    named = f"{run_id}|{symbol}|{level}|{side}|{attempt}|{epoch}"
+    digest = sha256(named.encode()).hexdigest()[:_HASH]
+    return f"{PREFIX}{tag}{base36(epoch).rjust(_EPOCH, '0')}{marker}{digest}"
+
+
+def owner(client_id: str) -> Owner | None:
+    """Who minted the id, or None when it is not of our making."""
+    if len(client_id) != LENGTH or not client_id.startswith(PREFIX) or not client_id.isascii():
+        return None
+    tag, epoch = client_id[2:6], client_id[6:13]
+    marker, digest = client_id[13], client_id[14:]
+    if marker not in (ORDINARY, RESERVED) or not tag.isalnum():
+        return None
+    if any(c not in _DIGITS for c in epoch) or any(c not in "0123456789abcdef" for c in digest):
+        return None
+    return Owner(tag, int(epoch, 36), marker == RESERVED)

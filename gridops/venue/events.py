@@ -1,0 +1,23 @@
+"""What the core hands to a transport: one stream name and one bare payload. It knows no socket and no listen key."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from gridops.domain.values import value
+
+
+@value
+class StreamEvent:
+    """`private:<account id>` or a public stream such as `btcusdt@depth@0ms`; payload is the bare event."""
+
+    stream: str
+    payload: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Fidelity:
+    """Switches for behaviour that differs between venue releases; event_before_reply is read by the server."""
+
+    slim_replies: bool = True
+    trade_lite: bool = True
+    event_before_reply: bool = True

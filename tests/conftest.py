@@ -1,0 +1,22 @@
+"""Pins what the environment may change: width, colour, and where the shared recordings are."""
+
+import os
+from pathlib import Path
+
+os.environ["TERMINAL_WIDTH"] = "100"
+os.environ["COLUMNS"] = "100"
+os.environ["_TYPER_FORCE_DISABLE_TERMINAL"] = "1"
+for _name in ("FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS", "CLICOLOR_FORCE"):
+    os.environ.pop(_name, None)
+
+import pytest
+
+_SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Folder of real recordings and payloads; tests that need it skip where it is absent."""
+    if not _SHARED.is_dir():
+        pytest.skip("the shared recordings are not beside this checkout")
+    return _SHARED
