@@ -13,10 +13,10 @@ _T = TypeVar("_T")
 @dataclass_transform(frozen_default=True, kw_only_default=False)
 def value(cls: type[_T]) -> type[_T]:
     """Declare an immutable value with slots."""
-    return dataclass(slots=True)(cls)
+    return dataclass(slots=True, unsafe_hash=True)(cls)
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
 def record(cls: type[_T]) -> type[_T]:
     """Declare an immutable value whose fields are given by name."""
-    return dataclass(slots=True, kw_only=True)(cls)
+    return dataclass(slots=True, kw_only=True, unsafe_hash=True)(cls)
