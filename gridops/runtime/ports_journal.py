@@ -6,7 +6,7 @@ its row says `done()` with no `error`.
 """
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from gridops.domain.values import value
 
@@ -74,8 +74,7 @@ class CheckpointRow:
     records_digest: str
 
 
-@value
-class InputRow:
+class InputRow(NamedTuple):
     """One journaled step as it is read back."""
 
     seq: int
