@@ -1,0 +1,181 @@
+"""Hands the core's events to the sockets that asked for them, through the faults that are armed.
+
+Sits between core and connections. It makes the slower and derived streams from the immediate ones and the core's own
+answers; it refuses to replay: who was not connected has missed it.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import orjson
+
+from gridops.venue.events import StreamEvent
+from gridops.venue.server.connection import Connection, Kind
+from gridops.venue.server.depth_windows import DepthWindows
+from gridops.venue.server.faults import Facts, Fault
+
+FaultsFor = Callable[[Facts], Sequence[Fault]]
+_PRIVATE = "private:"
+_REORDER_HOLD_S = 1.0
+
+
+class Hub:
+    """Who listens to what."""
+
+    def __init__(self, faults_for: FaultsFor) -> None:
+        self._faults_for = faults_for
+        self._by_stream: dict[str, list[Connection]] = {}
+        self._connections: list[Connection] = []
+        self._windows = DepthWindows()
+        self._held: dict[str, bytes] = {}
+        self.muted: set[str] = set()
+        self.sent = 0
+
+    def join(self, connection: Connection) -> None:
+        """A socket opened."""
+        self._connections.append(connection)
+
+    def leave(self, connection: Connection) -> None:
+        """A socket ended; its subscriptions end with it."""
+        self.unsubscribe(connection, list(connection.subscriptions))
+        self._connections.remove(connection)
+
+    def connections(self, target: str = "all") -> list[Connection]:
+        """The sockets a fault target names."""
+        return [each for each in self._connections if target in ("all", each.kind.value)]
+
+    def streams(self) -> list[str]:
+        """Every stream that has a listener."""
+        return list(self._by_stream)
+
+    def subscribe(self, connection: Connection, streams: Iterable[str]) -> None:
+        """Add streams to a socket; one already there stays single."""
+        for stream in streams:
+            name = _canonical(stream)
+            if stream not in connection.subscriptions:
+                connection.subscriptions.append(stream)
+                self._by_stream.setdefault(name, []).append(connection)
+                self._windows.watch(name)
+
+    def unsubscribe(self, connection: Connection, streams: Iterable[str]) -> None:
+        """Take streams off a socket; unknown ones are ignored as the venue does."""
+        for stream in streams:
+            if stream in connection.subscriptions:
+                connection.subscriptions.remove(stream)
+                self._forget(_canonical(stream), connection)
+
+    def publish(self, events: Iterable[StreamEvent]) -> None:
+        """Send events in venue order."""
+        for event in events:
+            if event.stream.startswith(_PRIVATE):
+                self._to_account(event.stream[len(_PRIVATE) :], event.payload)
+                continue
+            if event.stream.endswith("@depth@0ms"):
+                self.flush_windows(event.payload["E"])
+                self._windows.add(event.stream, event.payload, event.payload["E"])
+            self.send(event.stream, event.payload)
+
+    def flush_windows(self, now_ms: int) -> None:
+        """Send every slow depth stream whose window is over."""
+        for stream, merged in self._windows.take(now_ms):
+            self.send(stream, merged)
+
+    def next_window_ms(self) -> int | None:
+        """When the next slow depth stream is due."""
+        return self._windows.next_due_ms()
+
+    def send(self, stream: str, payload: dict[str, Any]) -> None:
+        """Send one public event to the listeners of its stream."""
+        listeners = self._by_stream.get(stream)
+        if listeners:
+            symbol = stream.partition("@")[0].upper()
+            facts = Facts(Kind.MARKET.value, symbol=symbol, event=str(payload.get("e")), stream=stream)
+            self._deliver(facts, list(listeners), orjson.dumps(payload))
+
+    def expire(self, account: str, key: str, now_ms: int, *, silent: bool = False) -> None:
+        """The account's listen key died: say so (unless silent) and send its sockets nothing more."""
+        if not silent:
+            self._to_account(account, {"e": "listenKeyExpired", "E": now_ms, "listenKey": key})
+        for each in self._connections:
+            if each.kind is Kind.USER and each.account == account:
+                each.account = None
+
+    def close_private(self, account: str) -> None:
+        """The client deleted its listen key: its sockets are closed."""
+        for each in self._connections:
+            if each.kind is Kind.USER and each.account == account:
+                each.close(1000)
+
+    def _to_account(self, account: str, payload: dict[str, Any]) -> None:
+        kind = str(payload.get("e"))
+        wanting = [c for c in self._connections if c.account == account and c.kind is Kind.USER]
+        listeners = [c for c in wanting if not c.events or kind in c.events]
+        if listeners:
+            symbol = str(payload.get("s") or payload.get("o", {}).get("s", ""))
+            facts = Facts(Kind.USER.value, symbol=symbol, event=kind, account=account, stream=_PRIVATE + account)
+            self._deliver(facts, listeners, orjson.dumps(payload))
+
+    def _deliver(self, facts: Facts, listeners: list[Connection], data: bytes) -> None:
+        copies, delay_s, hold = 1, 0.0, False
+        for fault in self._faults_for(facts):
+            match fault.verb:
+                case "ws.drop":
+                    return
+                case "ws.dup":
+                    copies += 1
+                case "ws.delay":
+                    delay_s += fault.args.get("ms", 1_000) / 1_000
+                case "ws.reorder":
+                    hold = True
+        if hold:
+            self._hold(facts, listeners, data)
+            return
+        for _ in range(copies):
+            self._push_later(delay_s, facts, listeners, data)
+        earlier = self._held.pop(facts.stream, None)
+        if earlier is not None:
+            self._push(facts, listeners, earlier)
+
+    def _hold(self, facts: Facts, listeners: list[Connection], data: bytes) -> None:
+        """Keep an event back until the next of its stream has gone, or a second has."""
+        if facts.stream in self._held:
+            self._push(facts, listeners, self._held.pop(facts.stream))
+        self._held[facts.stream] = data
+
+        def release() -> None:
+            if self._held.get(facts.stream) is data:
+                self._push(facts, listeners, self._held.pop(facts.stream))
+
+        asyncio.get_running_loop().call_later(_REORDER_HOLD_S, release)
+
+    def _push_later(self, delay_s: float, facts: Facts, listeners: list[Connection], data: bytes) -> None:
+        if delay_s > 0:
+            asyncio.get_running_loop().call_later(delay_s, self._push, facts, listeners, data)
+        else:
+            self._push(facts, listeners, data)
+
+    def _push(self, facts: Facts, listeners: list[Connection], data: bytes) -> None:
+        if facts.channel in self.muted:
+            return
+        for each in listeners:
+            if not each.halfopen:
+                each.push(_wrapped(facts.stream, data) if each.combined else data)
+                self.sent += 1
+
+    def _forget(self, name: str, connection: Connection) -> None:
+        listeners = self._by_stream.get(name, [])
+        if connection in listeners:
+            listeners.remove(connection)
+        if not listeners:
+            self._by_stream.pop(name, None)
+            self._windows.unwatch(name)
+
+
+def _wrapped(stream: str, data: bytes) -> bytes:
+    return b'{"stream":' + orjson.dumps(stream) + b',"data":' + data + b"}"
+
+
+def _canonical(stream: str) -> str:
+    """One name for streams with a default speed: `@depth` means every 250 ms."""
+    return stream + "@250ms" if stream.endswith("@depth") else stream
