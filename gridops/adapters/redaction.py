@@ -21,7 +21,7 @@ _MAX_TEXT = 4096
 _MAX_DEPTH = 12
 _T = TypeVar("_T", str, bytes)
 # A signature is made per request and so cannot be registered; it stands in query strings and in request bodies.
-_SIGNED = re.compile(rb"""(signature["']?\s*[=:]\s*["']?)[A-Za-z0-9+/%_=-]{16,}""")
+_SIGNED = re.compile(rb"""(signature[\\"']*\s*[=:]\s*[\\"']*)[A-Za-z0-9+/%_=-]{16,}""")
 # C0, DEL, C1, the directional marks that reorder a line, the two Unicode line ends, lone surrogates.
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
 
