@@ -16,8 +16,12 @@ class StreamEvent:
 
 @dataclass(frozen=True, slots=True)
 class Fidelity:
-    """Switches for behaviour that differs between venue releases; event_before_reply is read by the server."""
+    """Switches for behaviour that differs between venue releases.
+
+    event_before_reply is read by the server; public_streams off saves their cost where nobody listens.
+    """
 
     slim_replies: bool = True
     trade_lite: bool = True
     event_before_reply: bool = True
+    public_streams: bool = True

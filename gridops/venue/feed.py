@@ -1,0 +1,135 @@
+"""Public stream events of one market: depth chain, book ticker, trades, mark price.
+
+Sits under the matcher. Depth and book ticker go out only when something visible changed; the depth stream's chain is
+U = previous u + 1 and pu = previous u. Slower depth streams are aggregated by the server.
+"""
+
+from gridops.venue.tape import Aggregate, Print
+from gridops.venue.units import money_text
+from gridops.venue.world import Market, World
+
+
+def flush(world: World, market: Market) -> None:
+    """Send what the last operation changed in public."""
+    if market.printed:
+        _send_trades(world, market)
+    if market.touched_bids or market.touched_asks:
+        _send_depth(world, market)
+        _send_top(world, market)
+
+
+def _send_trades(world: World, market: Market) -> None:
+    aggregates = market.tape.aggregate(market.printed)
+    if world.fidelity.public_streams:
+        name = market.spec.symbol.lower()
+        for trade in market.printed:
+            world.publish(f"{name}@trade", trade_event(world, market, trade))
+        for aggregate in aggregates:
+            world.publish(f"{name}@aggTrade", aggregate_event(world, market, aggregate))
+    market.printed.clear()
+
+
+def trade_event(world: World, market: Market, trade: Print) -> dict[str, object]:
+    """Payload of @trade."""
+    return {
+        "e": "trade",
+        "E": world.now_ms,
+        "T": trade.at_ms,
+        "s": market.spec.symbol,
+        "t": trade.trade_id,
+        "p": market.units.price.text(trade.price_ticks),
+        "q": market.units.qty.text(trade.lots),
+        "X": "MARKET",
+        "m": trade.buyer_is_maker,
+    }
+
+
+def aggregate_event(world: World, market: Market, trade: Aggregate) -> dict[str, object]:
+    """Payload of @aggTrade."""
+    return {
+        "e": "aggTrade",
+        "E": world.now_ms,
+        "a": trade.agg_id,
+        "s": market.spec.symbol,
+        "p": market.units.price.text(trade.price_ticks),
+        "q": market.units.qty.text(trade.lots),
+        "f": trade.first_id,
+        "l": trade.last_id,
+        "T": trade.at_ms,
+        "m": trade.buyer_is_maker,
+    }
+
+
+def _send_depth(world: World, market: Market) -> None:
+    touched = len(market.touched_bids) + len(market.touched_asks)
+    first = market.update_id + 1
+    market.update_id += touched
+    if world.fidelity.public_streams:
+        price, qty, book = market.units.price.text, market.units.qty.text, market.book
+        bids, asks = book.bids, book.asks
+        payload = {
+            "e": "depthUpdate",
+            "E": world.now_ms,
+            "T": world.now_ms,
+            "s": market.spec.symbol,
+            "U": first,
+            "u": market.update_id,
+            "pu": market.sent_update_id,
+            "b": [[price(at), qty(bids.visible(at))] for at in sorted(market.touched_bids, reverse=True)],
+            "a": [[price(at), qty(asks.visible(at))] for at in sorted(market.touched_asks)],
+        }
+        world.publish(f"{market.spec.symbol.lower()}@depth@0ms", payload)
+    market.sent_update_id = market.update_id
+    market.touched_bids.clear()
+    market.touched_asks.clear()
+
+
+def top(market: Market) -> list[int]:
+    """Best bid price and lots, best ask price and lots; zeros for an empty side."""
+    made: list[int] = []
+    for side in (market.book.bids, market.book.asks):
+        price = side.best()
+        made += [0, 0] if price is None else [price, side.visible(price)]
+    return made
+
+
+def _send_top(world: World, market: Market) -> None:
+    now = top(market)
+    if now == market.top_sent:
+        return
+    market.top_sent = now
+    if not world.fidelity.public_streams:
+        return
+    price, qty = market.units.price.text, market.units.qty.text
+    payload = {
+        "e": "bookTicker",
+        "u": market.update_id,
+        "s": market.spec.symbol,
+        "b": price(now[0]),
+        "B": qty(now[1]),
+        "a": price(now[2]),
+        "A": qty(now[3]),
+        "T": world.now_ms,
+        "E": world.now_ms,
+    }
+    world.publish(f"{market.spec.symbol.lower()}@bookTicker", payload)
+
+
+def send_mark(world: World, market: Market) -> None:
+    """markPriceUpdate on both cadences' one-second stream, when there is a price."""
+    mark = market.mark_price()
+    market.mark_sent_ms = world.now_ms
+    if mark is None or not world.fidelity.public_streams:
+        return
+    index = market.index if market.index is not None else mark
+    payload = {
+        "e": "markPriceUpdate",
+        "E": world.now_ms,
+        "s": market.spec.symbol,
+        "p": money_text(mark),
+        "P": money_text(index),
+        "i": money_text(index),
+        "r": money_text(market.funding_rate),
+        "T": market.next_funding_ms,
+    }
+    world.publish(f"{market.spec.symbol.lower()}@markPrice@1s", payload)

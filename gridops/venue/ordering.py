@@ -1,0 +1,267 @@
+"""The rules between a request and the book: what a new order, an amendment and a cancel must satisfy.
+
+Sits above filters, margin and matching; the routes call it. Refusals are VenueError with the venue's codes; nothing
+is changed before the last check has passed.
+"""
+
+import hashlib
+import re
+from decimal import Decimal
+
+from gridops.domain.values import value
+from gridops.venue import filters, margin, matching, private
+from gridops.venue.account import Account
+from gridops.venue.errors import VenueError
+from gridops.venue.orders import BUY, CANCELED, SELL, Order
+from gridops.venue.params import Params, choice, flag, integer, malformed, need, text
+from gridops.venue.world import Market, World
+
+_CLIENT_ID = re.compile(r"[\.A-Z\:/a-z0-9_-]{1,36}\Z", re.ASCII)
+_ALGO_TYPES = ("STOP", "STOP_MARKET", "TAKE_PROFIT", "TAKE_PROFIT_MARKET", "TRAILING_STOP_MARKET")
+_TIFS = ("GTC", "IOC", "FOK", "GTX", "GTD")
+_STP_MODES = ("NONE", "EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH")
+_GTD_LEAD_MS = 600_000
+_GTD_LAST_MS = 253_402_300_799_000
+_POST_ONLY = (
+    "Due to the order could not be executed as maker, the Post Only order will be rejected. "
+    "The order will not be recorded in the order history"
+)
+_FOK = (
+    "Due to the order could not be filled immediately, the FOK order has been rejected. "
+    "The order will not be recorded in the order history"
+)
+_REDUCE_ROOM = "ReduceOnly Order Failed. Please check your existing position and open orders"
+
+
+@value
+class Draft:
+    """A new order that passed every rule; `limit_ticks` is the worst price it may trade at."""
+
+    market: Market
+    order: Order
+    limit_ticks: int
+
+
+def draft(world: World, account: Account, params: Params) -> Draft:
+    """Judge a new order without any effect."""
+    market = world.market(need(params, "symbol"))
+    if market.status != "TRADING":
+        raise VenueError(-4140, "Invalid symbol status for opening position.")
+    side, kind = _side(params), _kind(params)
+    tif = _time_in_force(params, kind)
+    reduce_only = _modes(account, params)
+    lots = filters.lots(market, params, market_order=kind == "MARKET")
+    ticks = limit_price(market, params, side) if kind == "LIMIT" else 0
+    order = Order(
+        order_id=market.next_order_id,
+        account_id=account.account_id,
+        symbol=market.spec.symbol,
+        client_id=_client_id(world, account, market, params),
+        side=side,
+        type=kind,
+        tif=tif,
+        price_ticks=ticks,
+        lots=lots,
+        reduce_only=reduce_only,
+        stp=choice(params, "selfTradePreventionMode", _STP_MODES, "EXPIRE_MAKER", malformed("selfTradePreventionMode")),
+        price_match=text(params, "priceMatch") or "NONE",
+        gtd_ms=_good_till(world, params, tif),
+        created_ms=world.now_ms,
+        updated_ms=world.now_ms,
+    )
+    reduce_room(account, order, lots)
+    if kind == "LIMIT":
+        filters.percent_price(market, side, ticks)
+    limit = ticks if kind == "LIMIT" else filters.market_limit(market, side)
+    if not reduce_only:
+        notional = _notional(market, order, limit)
+        filters.min_notional(market, notional)
+        affordable(world, account, market, side, notional)
+    if len(account.open_of(order.symbol)) >= market.spec.max_num_orders:
+        raise VenueError(-2025, "Reach max open order limit.")
+    if tif == "GTX" and market.book.would_take(side, ticks):
+        raise VenueError(-5022, _POST_ONLY)
+    if tif == "FOK" and market.book.against(side).available(ticks, lots) < lots:
+        raise VenueError(-5021, _FOK)
+    return Draft(market, order, limit)
+
+
+def _side(params: Params) -> str:
+    side = need(params, "side")
+    if side not in (BUY, SELL):
+        raise VenueError(-1117, "Invalid side.")
+    return side
+
+
+def _kind(params: Params) -> str:
+    kind = need(params, "type")
+    if kind in _ALGO_TYPES:
+        message = "Order type not supported for this endpoint. Please use the Algo Order API endpoints instead."
+        raise VenueError(-4120, message)
+    if kind not in ("LIMIT", "MARKET"):
+        raise VenueError(-1116, "Invalid orderType.")
+    return kind
+
+
+def _time_in_force(params: Params, kind: str) -> str:
+    if kind == "MARKET":
+        for name in ("timeInForce", "price"):
+            if text(params, name) is not None:
+                raise VenueError(-1106, f"Parameter '{name}' sent when not required.")
+        return "GTC"
+    tif = need(params, "timeInForce")
+    if tif not in _TIFS:
+        raise VenueError(-1115, "Invalid timeInForce.")
+    return tif
+
+
+def _modes(account: Account, params: Params) -> bool:
+    """Position mode and reduce-only flag; returns the flag. Hedge positions are not emulated: -4084."""
+    position_side, reduce_only = text(params, "positionSide"), flag(params, "reduceOnly")
+    if flag(params, "closePosition"):
+        raise VenueError(-4136, "Target strategy invalid for orderType, closePosition 'true'")
+    if not account.dual_side:
+        if position_side not in (None, "BOTH"):
+            raise VenueError(-4061, "Order's position side does not match user's setting.")
+        return bool(reduce_only)
+    if position_side not in ("LONG", "SHORT"):
+        raise VenueError(-4061, "Order's position side does not match user's setting.")
+    if reduce_only is not None:
+        raise VenueError(-4062, "Invalid or improper reduceOnly value.")
+    raise VenueError(-4084, "Method is not allowed currently. Upcoming soon.")
+
+
+def _client_id(world: World, account: Account, market: Market, params: Params) -> str:
+    given = text(params, "newClientOrderId")
+    if given is None:
+        seed = f"{world.seed}:{market.spec.symbol}:{market.next_order_id}".encode()
+        return hashlib.blake2s(seed, digest_size=11).hexdigest()
+    if _CLIENT_ID.match(given) is None:
+        raise VenueError(-4015, "Client order id is not valid.")
+    if (market.spec.symbol, given) in account.open_by_client:
+        raise VenueError(-4116, "clientOrderId is duplicated")
+    return given
+
+
+def _good_till(world: World, params: Params, tif: str) -> int:
+    if tif != "GTD":
+        return 0
+    until = integer(params, "goodTillDate")
+    if until is None:
+        raise malformed("goodTillDate")
+    if not world.now_ms + _GTD_LEAD_MS < until < _GTD_LAST_MS:
+        raise VenueError(
+            -5040,
+            "The goodTillDate timestamp must be greater than the current time plus 600 seconds "
+            "and smaller than 253402300799000",
+        )
+    return until - until % 1000
+
+
+def limit_price(market: Market, params: Params, side: str) -> int:
+    """The limit price in ticks, given or taken from the book (priceMatch excludes price)."""
+    price_match = text(params, "priceMatch") or "NONE"
+    if price_match == "NONE":
+        return filters.price_ticks(market, params)
+    if text(params, "price") is not None:
+        raise VenueError(-1106, "Parameter 'price' sent when not required.")
+    source, _, depth = price_match.partition("_")
+    if source not in ("OPPONENT", "QUEUE") or depth not in ("", "5", "10", "20"):
+        raise malformed("priceMatch")
+    half = market.book.against(side) if source == "OPPONENT" else market.book.of(side)
+    rank = int(depth or 1)
+    levels = list(half.levels(rank))
+    if len(levels) < rank:
+        raise VenueError(-5041, "No depth matches this BBO order")
+    return levels[-1][0]
+
+
+def _notional(market: Market, order: Order, limit: int) -> Decimal:
+    """Quote value at the limit price; a MARKET order is valued at the mark."""
+    if order.type == "LIMIT":
+        return market.units.notional(order.price_ticks, order.lots)
+    mark = market.mark_price() or market.units.price.value(limit)
+    return mark * market.units.qty.value(order.lots)
+
+
+def reduce_room(account: Account, order: Order, lots: int) -> None:
+    """-2022 without a position to reduce, -4118 when resting reduce-only orders would exceed it.
+
+    Assumption: an order that cannot rest is cut to the position instead of refused.
+    """
+    if not order.reduce_only:
+        return
+    held = account.position(order.symbol).lots
+    if order.sign * held >= 0:
+        raise VenueError(-2022, "ReduceOnly Order is rejected.")
+    if order.type != "LIMIT" or order.tif in ("IOC", "FOK"):
+        return
+    resting = sum(
+        other.remaining
+        for other in account.open_of(order.symbol).values()
+        if other.reduce_only and other.side == order.side and other is not order
+    )
+    if resting + lots - order.filled_lots > abs(held):
+        raise VenueError(-4118, _REDUCE_ROOM)
+
+
+def affordable(world: World, account: Account, market: Market, side: str, extra: Decimal) -> None:
+    """-2019 when the added quote value binds more margin than is free, -2027 beyond the leverage bracket."""
+    now = margin.of_symbol(account, market)
+    bid, ask = (extra, Decimal(0)) if side == BUY else (Decimal(0), extra)
+    then = margin.of_symbol(account, market, bid, ask)
+    added = then.initial - now.initial
+    if added <= 0:
+        return
+    if added > margin.of_account(world, account, market.spec.quote_asset).available:
+        raise VenueError(-2019, "Margin is insufficient.")
+    leverage = account.leverage_of(market.spec.symbol)
+    if then.initial * leverage > margin.max_notional(leverage):
+        raise VenueError(-2027, "Exceeded the maximum allowable position at current leverage.")
+
+
+def place(world: World, account: Account, params: Params) -> Order:
+    """Accept a new order and match it."""
+    plan = draft(world, account, params)
+    market, order = plan.market, plan.order
+    market.next_order_id += 1
+    register(world, account, order)
+    private.order_update(world, market, account, order, "NEW")
+    matching.enter(world, market, order, plan.limit_ticks)
+    return order
+
+
+def register(world: World, account: Account, order: Order) -> None:
+    """Enter the order in every index."""
+    key = (order.symbol, order.client_id)
+    world.orders.setdefault(order.symbol, {})[order.order_id] = order
+    account.orders.setdefault(order.symbol, []).append(order)
+    account.last_by_client[key] = order
+    if order.open:
+        account.open_of(order.symbol)[order.order_id] = order
+        account.open_by_client[key] = order
+        if order.gtd_ms:
+            world.gtd[(order.symbol, order.order_id)] = order
+
+
+def find(world: World, account: Account, market: Market, params: Params, client_name: str) -> Order | None:
+    """By orderId, else by client id (the open one first). The order id wins when both are sent."""
+    order_id = integer(params, "orderId")
+    if order_id is not None:
+        order = world.orders.get(market.spec.symbol, {}).get(order_id)
+        return order if order is not None and order.account_id == account.account_id else None
+    client_id = text(params, client_name)
+    if client_id is None:
+        raise VenueError(-1102, f"Param '{client_name}' or 'orderId' must be sent, but both were empty/null!")
+    key = (market.spec.symbol, client_id)
+    return account.open_by_client.get(key) or account.last_by_client.get(key)
+
+
+def cancel(world: World, account: Account, params: Params) -> Order:
+    """Cancel one open order, or -2011."""
+    market = world.market(need(params, "symbol"))
+    order = find(world, account, market, params, "origClientOrderId")
+    if order is None or not order.open:
+        raise VenueError(-2011, "Unknown order sent.")
+    matching.close(world, market, order, CANCELED)
+    return order

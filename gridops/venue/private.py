@@ -1,0 +1,164 @@
+"""Private stream events: what an account is told about its orders, positions, settings and margin.
+
+Sits under the matcher. Shapes follow the venue's user data stream; nothing is decided here.
+"""
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+
+from gridops.venue import margin
+from gridops.venue.account import ZERO, Account, Trade
+from gridops.venue.orders import Order
+from gridops.venue.units import Units, money, money_text, plain
+from gridops.venue.world import Market, World
+
+
+def average_text(units: Units, order: Order) -> str:
+    """Average fill price, "0" before the first fill."""
+    if not order.filled_lots:
+        return "0"
+    return plain(money(units.price.size * order.filled_tick_lots / order.filled_lots))
+
+
+def order_update(
+    world: World, market: Market, account: Account, order: Order, execution: str, fill: Trade | None = None
+) -> None:
+    """ORDER_TRADE_UPDATE with every field the venue sends."""
+    units, spec = market.units, market.spec
+    bid, ask = margin.order_notional(account, market)
+    body: dict[str, Any] = {
+        "s": order.symbol,
+        "c": order.client_id,
+        "S": order.side,
+        "o": order.type,
+        "f": order.tif,
+        "q": units.qty.text(order.lots),
+        "p": units.price.text(order.price_ticks) if order.price_ticks else "0",
+        "ap": average_text(units, order),
+        "sp": "0",
+        "x": execution,
+        "X": order.status,
+        "i": order.order_id,
+        "l": units.qty.text(fill.lots) if fill else "0",
+        "z": units.qty.text(order.filled_lots) if order.filled_lots else "0",
+        "L": units.price.text(fill.price_ticks) if fill else "0",
+        "n": money_text(fill.commission) if fill else "0",
+        "N": fill.commission_asset if fill else spec.quote_asset,
+        "T": world.now_ms,
+        "t": fill.trade_id if fill else 0,
+        "b": plain(bid),
+        "a": plain(ask),
+        "m": fill.maker if fill else False,
+        "R": order.reduce_only,
+        "wt": "CONTRACT_PRICE",
+        "ot": order.type,
+        "ps": "BOTH",
+        "cp": False,
+        "rp": money_text(fill.realised) if fill and fill.realised else "0",
+        "pP": False,
+        "si": 0,
+        "ss": 0,
+        "V": order.stp,
+        "pm": order.price_match,
+        "gtd": order.gtd_ms,
+        "er": order.expiry_reason,
+    }
+    if execution == "AMENDMENT" and order.modify_id is not None:
+        body["M"] = order.modify_id
+    stamp = world.now_ms
+    world.send(account.account_id, {"e": "ORDER_TRADE_UPDATE", "E": stamp, "T": stamp, "o": body})
+
+
+def trade_lite(world: World, market: Market, order: Order, fill: Trade) -> None:
+    """TRADE_LITE, the thinner notice that comes first."""
+    units, stamp = market.units, world.now_ms
+    world.send(
+        order.account_id,
+        {
+            "e": "TRADE_LITE",
+            "E": stamp,
+            "T": stamp,
+            "s": order.symbol,
+            "q": units.qty.text(order.lots),
+            "p": units.price.text(order.price_ticks) if order.price_ticks else "0",
+            "m": fill.maker,
+            "c": order.client_id,
+            "S": order.side,
+            "L": units.price.text(fill.price_ticks),
+            "l": units.qty.text(fill.lots),
+            "t": fill.trade_id,
+            "i": order.order_id,
+        },
+    )
+
+
+def position_entry(account: Account, market: Market) -> dict[str, Any]:
+    """One line of the P list of ACCOUNT_UPDATE."""
+    position, units = account.position(market.spec.symbol), market.units
+    return {
+        "s": market.spec.symbol,
+        "pa": units.qty.text(position.lots) if position.lots else "0",
+        "ep": plain(money(position.entry)),
+        "bep": plain(money(position.break_even(units))),
+        "cr": plain(position.realised),
+        "up": money_text(position.unrealised(units, market.mark_price())) if position.lots else "0",
+        "mt": "isolated" if account.margin_type.get(market.spec.symbol) == "ISOLATED" else "cross",
+        "iw": "0",
+        "ps": "BOTH",
+        "ma": market.spec.quote_asset,
+    }
+
+
+def account_update(
+    world: World,
+    account: Account,
+    reason: str,
+    assets: Iterable[str],
+    *,
+    change: Decimal = ZERO,
+    market: Market | None = None,
+    symbol: str | None = None,
+) -> None:
+    """ACCOUNT_UPDATE. `change` is the balance change that is neither profit nor commission (field bc)."""
+    balances = [
+        {"a": asset, "wb": money_text(wallet), "cw": money_text(wallet), "bc": plain(change)}
+        for asset in assets
+        for wallet in (account.wallet.get(asset, ZERO),)
+    ]
+    positions = [position_entry(account, market)] if market else []
+    body: dict[str, Any] = {"m": reason, "B": balances, "P": positions}
+    if symbol is not None:
+        body["S"] = symbol
+    stamp = world.now_ms
+    world.send(account.account_id, {"e": "ACCOUNT_UPDATE", "E": stamp, "T": stamp, "a": body})
+
+
+def leverage_changed(world: World, account: Account, symbol: str, leverage: int) -> None:
+    """ACCOUNT_CONFIG_UPDATE of a symbol's leverage."""
+    stamp = world.now_ms
+    body = {"e": "ACCOUNT_CONFIG_UPDATE", "E": stamp, "T": stamp, "ac": {"s": symbol, "l": leverage}}
+    world.send(account.account_id, body)
+
+
+def margin_call(world: World, account: Account) -> None:
+    """MARGIN_CALL naming every open position."""
+    lines = []
+    for symbol, position in sorted(account.positions.items()):
+        if position.lots:
+            market = world.markets[symbol]
+            figures = margin.of_symbol(account, market)
+            lines.append(
+                {
+                    "s": symbol,
+                    "ps": "BOTH",
+                    "pa": market.units.qty.text(position.lots),
+                    "mt": "CROSSED",
+                    "iw": "0",
+                    "mp": plain(market.mark_price() or ZERO),
+                    "up": money_text(figures.unrealised),
+                    "mm": money_text(figures.maintenance),
+                }
+            )
+    wallet = money_text(account.wallet.get("USDT", ZERO))
+    world.send(account.account_id, {"e": "MARGIN_CALL", "E": world.now_ms, "cw": wallet, "p": lines})

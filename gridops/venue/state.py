@@ -1,0 +1,127 @@
+"""The whole venue as bytes and back: deterministic JSON, so equal states are equal bytes.
+
+Sits beside the world. Orders are stored once; every index and queue is rebuilt. Undelivered events are not stored:
+nobody is connected to a venue that is being started.
+"""
+
+import dataclasses
+from collections import deque
+from decimal import Decimal
+from typing import Any
+
+import orjson
+
+from gridops.errors import VenueUnavailable
+from gridops.venue import account, orders, tape, world
+from gridops.venue.book import Book, Side
+from gridops.venue.events import Fidelity
+from gridops.venue.market.events import SymbolSpec
+from gridops.venue.ordering import register
+from gridops.venue.world import World
+
+FORMAT = 1
+
+_CLASSES: dict[str, type[Any]] = {
+    kind.__name__: kind
+    for kind in (
+        account.Account,
+        account.Income,
+        account.Position,
+        account.Trade,
+        orders.Amendment,
+        orders.Order,
+        tape.Aggregate,
+        tape.Minute,
+        tape.Print,
+        tape.Tape,
+        world.Countdown,
+        world.Funding,
+        world.Market,
+        World,
+        Fidelity,
+        SymbolSpec,
+    )
+}
+_FIELDS = {
+    name: tuple(item.name for item in dataclasses.fields(kind) if not item.metadata.get("transient"))
+    for name, kind in _CLASSES.items()
+}
+
+
+def _plain(thing: Any) -> Any:
+    if thing is None or isinstance(thing, str | int):
+        return thing
+    if isinstance(thing, Decimal):
+        return {"$d": str(thing)}
+    if isinstance(thing, dict):
+        return {"$m": [[_plain(key), _plain(item)] for key, item in thing.items()]}
+    if isinstance(thing, list):
+        return [_plain(item) for item in thing]
+    if isinstance(thing, deque):
+        return {"$q": [_plain(item) for item in thing], "n": thing.maxlen}
+    name = type(thing).__name__
+    return {"$c": name, **{key: _plain(getattr(thing, key)) for key in _FIELDS[name]}}
+
+
+def _live(thing: Any) -> Any:
+    if isinstance(thing, list):
+        return [_live(item) for item in thing]
+    if not isinstance(thing, dict):
+        return thing
+    if "$d" in thing:
+        return Decimal(thing["$d"])
+    if "$m" in thing:
+        return {_live(key): _live(item) for key, item in thing["$m"]}
+    if "$q" in thing:
+        return deque((_live(item) for item in thing["$q"]), maxlen=thing["n"])
+    name = thing["$c"]
+    return _CLASSES[name](**{key: _live(thing[key]) for key in _FIELDS[name]})
+
+
+def _side(side: Side) -> dict[str, Any]:
+    return {"outside": sorted(side.outside.items()), "traded": sorted(side.traded.items())}
+
+
+def dump(venue: World) -> bytes:
+    """Everything that must survive a restart."""
+    books = {
+        symbol: {"bids": _side(market.book.bids), "asks": _side(market.book.asks)}
+        for symbol, market in venue.markets.items()
+    }
+    return orjson.dumps({"format": FORMAT, "world": _plain(venue), "books": books}, option=orjson.OPT_SORT_KEYS)
+
+
+def load(data: bytes) -> World:
+    """The world as it was dumped; VenueUnavailable when the bytes are not of this format."""
+    try:
+        document = orjson.loads(data)
+        known = document["format"] == FORMAT
+    except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+        raise VenueUnavailable("the venue's saved state is not readable", hint="start a fresh account") from error
+    if not known:
+        message = f"the venue's saved state has format {document['format']}, this build reads {FORMAT}"
+        raise VenueUnavailable(message, hint="start a fresh account")
+    venue: World = _live(document["world"])
+    for symbol, sides in document["books"].items():
+        _restore_book(venue.markets[symbol].book, sides)
+    _restore_orders(venue)
+    return venue
+
+
+def _restore_book(book: Book, sides: dict[str, Any]) -> None:
+    for side, stored in ((book.bids, sides["bids"]), (book.asks, sides["asks"])):
+        for price, lots in stored["outside"]:
+            side.set_level(price, lots)
+        side.traded.update((price, lots) for price, lots in stored["traded"])
+
+
+def _restore_orders(venue: World) -> None:
+    resting: list[orders.Order] = []
+    for by_id in venue.orders.values():
+        for order in by_id.values():
+            register(venue, venue.accounts[order.account_id], order)
+            if order.resting:
+                resting.append(order)
+    for order in sorted(resting, key=lambda one: one.priority):
+        venue.markets[order.symbol].book.of(order.side).restore(order)
+        venue.accounts[order.account_id].weigh(order, order.remaining)
