@@ -3,7 +3,7 @@
 from random import Random
 
 _TRADE_LOTS = (1, 2, 2, 2, 3, 4, 5, 6, 8, 10, 13, 18, 26, 40, 65, 110, 180, 260, 500, 1_100)
-"""Even quantiles of recorded trade quantity in 0.001 BTC: median .013, tenth .002, nine tenths .23, last hundredth 1.7."""
+"""Even quantiles of recorded trade quantity in 0.001 BTC: tenth .002, median .013, nine tenths .23, .99 at 1.7."""
 
 
 class Chance:

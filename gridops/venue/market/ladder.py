@@ -81,6 +81,11 @@ class Ladder:
         else:
             self.put(price, self._chance.small_lots())
 
+    def refill(self, wall: int) -> None:
+        """The touch gets another size, unless it just traded: the next diff has to show what was taken."""
+        if self.best not in self._changed:
+            self.put(self.best, wall)
+
     def _fill_out(self, hole_chance: int) -> None:
         goal = self.best + self.outward * DEPTH_TICKS
         while (goal - self._edge) * self.outward > 0:

@@ -58,6 +58,17 @@ def _lively(duration_ms: int = 60_000) -> Pace:
     )
 
 
+def _trend(duration_ms: int, drift_milliticks: int) -> Pace:
+    return Pace(
+        duration_ms=duration_ms,
+        kick_chance=90,
+        kick_ticks=20,
+        pull=10,
+        noise_chance=150,
+        drift_milliticks=drift_milliticks,
+    )
+
+
 _CALM = Pace(kick_chance=26, kick_ticks=7, pull=8, anchor_ticks=1, noise_chance=80, wall_lots=(12_000, 30_000))
 _THIN = Pace(
     kick_chance=50,
@@ -70,13 +81,41 @@ _THIN = Pace(
     spread_ticks=5,
 )
 
+_PLUNGE = Pace(
+    duration_ms=4_000,
+    kick_chance=300,
+    kick_ticks=40,
+    noise_chance=700,
+    traded_share=800,
+    hole_chance=850,
+    wall_lots=(20, 800),
+    drift_milliticks=-260_000,
+)
+_REBOUND = Pace(
+    duration_ms=16_000,
+    kick_chance=200,
+    kick_ticks=40,
+    noise_chance=400,
+    hole_chance=850,
+    wall_lots=(50, 2_000),
+    drift_milliticks=36_000,
+)
+# The slow rest of the way back, so that a long run does not crash its way to nothing.
+_RECOVERY = Pace(
+    duration_ms=550_000,
+    kick_chance=100,
+    kick_ticks=40,
+    pull=8,
+    anchor_ticks=4,
+    noise_chance=200,
+    wall_lots=(500, 6_000),
+    drift_milliticks=844,
+)
+
 REGIMES: dict[str, tuple[Pace, ...]] = {
     "lively": (_lively(),),
     "calm": (_CALM,),
-    "trend": (
-        Pace(duration_ms=180_000, kick_chance=90, kick_ticks=20, pull=10, noise_chance=150, drift_milliticks=900),
-        Pace(duration_ms=60_000, kick_chance=90, kick_ticks=20, pull=10, noise_chance=150, drift_milliticks=-400),
-    ),
+    "trend": (_trend(180_000, 900), _trend(60_000, -200), _trend(180_000, -900), _trend(60_000, 200)),
     "gap": (
         Pace(
             kick_chance=100,
@@ -91,19 +130,11 @@ REGIMES: dict[str, tuple[Pace, ...]] = {
     ),
     "thin": (_THIN,),
     "toxic": (Pace(kick_chance=120, kick_ticks=14, momentum=960, noise_chance=60, traded_share=900),),
-    "crash": (
-        _lively(30_000),
-        Pace(duration_ms=4_000, kick_chance=300, kick_ticks=40, noise_chance=700, traded_share=800, hole_chance=850,
-             wall_lots=(20, 800), drift_milliticks=-260_000),
-        Pace(duration_ms=16_000, kick_chance=200, kick_ticks=40, noise_chance=400, hole_chance=850,
-             wall_lots=(50, 2_000), drift_milliticks=36_000),
-        Pace(duration_ms=550_000, kick_chance=100, kick_ticks=40, pull=8, anchor_ticks=4, noise_chance=200,
-             wall_lots=(500, 6_000)),
-    ),
+    "crash": (_lively(30_000), _PLUNGE, _REBOUND, _RECOVERY),
     "halt": (
         _lively(30_000),
         Pace(duration_ms=20_000, silent=True),
         _lively(70_000),
     ),
-}  # fmt: skip
+}
 """Each regime runs through its paces and starts over."""

@@ -58,7 +58,7 @@ def rules_for(symbol: str, prices: Iterable[str], quantities: Iterable[str]) -> 
 
 
 def _grain(texts: Iterable[str]) -> Decimal:
-    """Largest power of ten that divides every number; the exchange's ticks and steps are powers of ten."""
+    """Largest power of ten, at most 1, that divides every number; the venue's ticks and steps are powers of ten."""
     numbers = [Decimal(text) for text in texts if _PLAIN.fullmatch(text)]
     digits = max((-int(number.as_tuple().exponent) for number in numbers), default=0)
     common = math.gcd(*(int(number.scaleb(digits)) for number in numbers)) or 1

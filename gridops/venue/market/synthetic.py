@@ -72,7 +72,7 @@ class SyntheticMarket:
         return self._queue.popleft()
 
     def _step(self) -> None:
-        """Fifty milliseconds of market: trades first, then the diff that shows what they left."""
+        """Fifty milliseconds of market: trades, and after them the diffs that show what they left."""
         if self._now_ms >= self._pace_ends_ms:
             self._pace = next(self._paces)
             self._pace_ends_ms += self._pace.duration_ms
@@ -82,16 +82,16 @@ class SyntheticMarket:
             self._follow()
             self._flicker()
             self._now_ms += STEP_MS
-            self._publish()
+            self._publish(self._now_ms)
         else:
             self._now_ms += STEP_MS
         if self._now_ms % _MARK_EVERY_MS == 0:
             self._queue.append(self._mark())
 
-    def _publish(self) -> None:
+    def _publish(self, at_ms: int) -> None:
         bids, asks = self._bids.changes(), self._asks.changes()
         if bids or asks:
-            self._queue.append(DepthDiff(self._now_ms, _SYMBOL, bids, asks))
+            self._queue.append(DepthDiff(at_ms, _SYMBOL, bids, asks))
 
     def _mark(self) -> MarkPrice:
         middle = (self._bids.best + self._asks.best) * _MILLI // 2
@@ -156,12 +156,13 @@ class SyntheticMarket:
         if not leaping:
             self._sweep(ahead, fair, offset_ms)
         ahead.retreat(fair, self._wall(), pace.hole_chance)
-        if not leaping:
-            # The last print is at the new touch, so that an order resting anywhere in between was traded through.
-            self._print(ahead, fair, min(chance.trade_lots(), ahead.levels[fair] - 1), offset_ms)
         touch = fair - ahead.outward * gap
         if (touch - behind.best) * -behind.outward > 0:
             behind.advance(touch, self._wall(), pace.hole_chance)
+        self._publish(self._now_ms + offset_ms)
+        if not leaping:
+            # A print at the new touch, so that an order resting anywhere in between was traded through.
+            self._print(ahead, fair, min(chance.trade_lots(), ahead.levels[fair] - 1), offset_ms)
 
     def _sweep(self, ahead: Ladder, fair: int, offset_ms: int) -> None:
         """Most of the wall is pulled, some of the levels behind it too; takers get the rest."""
@@ -177,4 +178,4 @@ class SyntheticMarket:
             for _ in range(self._chance.below(4)):
                 side.flicker(self._pace.hole_chance)
             if self._chance.hit(200):
-                side.put(side.best, self._wall())
+                side.refill(self._wall())
