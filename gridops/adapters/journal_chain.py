@@ -112,6 +112,9 @@ def verify_all(connection: apsw.Connection, path: Path) -> Verified:
         JournalError: names the first sequence number that does not verify.
     """
     with guarded(path, "verifying"), connection:
+        found = query(connection, "PRAGMA quick_check(1)")[0][0]
+        if found != "ok":
+            raise JournalError(f"{path} is damaged: {found}", hint=RESTORE_HINT)
         seals = {0: GENESIS}
         marks = _marked_seqs(connection)
         position = Position(0, 0, GENESIS)

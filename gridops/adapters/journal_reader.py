@@ -196,7 +196,7 @@ def _open(path: Path) -> apsw.Connection:
     try:
         connection.set_busy_timeout(_BUSY_MS)
         connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchall()
-    except apsw.CantOpenError:
+    except (apsw.CantOpenError, apsw.ReadOnlyError):
         connection.close(True)
         return _open_immutable(path)
     except BaseException:

@@ -81,8 +81,8 @@ class BatchWriter:
     def fold_log(self) -> None:
         """Move the write-ahead log into the database as far as readers allow, without waiting for them."""
         self._synchronous(full=True)
-        self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
         self.log_pages = 0
+        self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
 
     def _synchronous(self, *, full: bool) -> None:
         if full != self._full:

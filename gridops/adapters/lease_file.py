@@ -123,7 +123,7 @@ def take_over(
     account: str,
     epoch_floor: int,
     now_s: int,
-    signal_process: Callable[[int, int], None] = os.kill,
+    kill: Callable[[Holder], None] | None = None,
     wait_s: float = _DEATH_WAIT_S,
 ) -> Lease:
     """Kill the verified holder, wait until it is gone, and take the lease with a higher epoch.
@@ -135,7 +135,7 @@ def take_over(
     if holder is not None and holder.account != account:
         raise Refused(f"{path} is the lease of account {holder.account!r}, not {account!r}")
     if is_locked(path):
-        _kill(path, holder, signal_process, wait_s)
+        _end(path, holder, kill or _send_kill, wait_s)
     try:
         return acquire(path, account=account, epoch_floor=epoch_floor, now_s=now_s)
     except LeaseHeld as error:
@@ -215,22 +215,30 @@ def _held(path: Path, now_s: int) -> LeaseHeld:
     return LeaseHeld(message, hint="stop it with `gridops kill`; if it does not answer, `gridops kill --direct`")
 
 
-def _kill(path: Path, holder: Holder | None, signal_process: Callable[[int, int], None], wait_s: float) -> None:
+def _end(path: Path, holder: Holder | None, kill: Callable[[Holder], None], wait_s: float) -> None:
     if holder is None or not holder.alive:
         named = "nobody" if holder is None else f"pid {holder.pid}, which is gone or another process now"
         raise Refused(f"{path} is locked, but names {named}: nothing was killed", hint="find the locker with `fuser`")
     if holder.pid == os.getpid():
         raise Refused(f"{path} is held by this very process")
-    with contextlib.suppress(ProcessLookupError):
-        try:
-            signal_process(holder.pid, signal.SIGKILL)
-        except PermissionError as error:
-            raise Refused(
-                f"not allowed to kill pid {holder.pid}: {error}", hint="run as the user of the engine"
-            ) from error
+    kill(holder)
     deadline = time.monotonic() + wait_s
     while start_ticks(holder.pid) == holder.start_ticks or is_locked(path):
         if time.monotonic() > deadline:
             hint = "it may hang in the kernel: the account may still be traded by it"
             raise Refused(f"pid {holder.pid} does not die within {wait_s:g} s", hint=hint)
         time.sleep(_POLL_S)
+
+
+def _send_kill(holder: Holder) -> None:
+    """Send SIGKILL through a process handle checked after it was taken: the pid cannot be reused in between."""
+    with contextlib.suppress(ProcessLookupError):
+        process = os.pidfd_open(holder.pid)
+        try:
+            if start_ticks(holder.pid) == holder.start_ticks:
+                signal.pidfd_send_signal(process, signal.SIGKILL)
+        except PermissionError as error:
+            hint = "run as the user of the engine"
+            raise Refused(f"not allowed to kill pid {holder.pid}: {error}", hint=hint) from error
+        finally:
+            os.close(process)

@@ -6,7 +6,6 @@ written when it is created, so a full disk does not stop it; it refuses what doe
 
 import os
 import struct
-from hashlib import sha256
 from pathlib import Path
 from zlib import crc32
 
@@ -79,10 +78,7 @@ class ReserveFile:
         head = os.pread(self._handle, _HEADER.size, 0)
         if len(head) < _HEADER.size or not head.startswith(_MAGIC):
             self.close()
-            digest = sha256(head).hexdigest()[:8]
-            raise JournalError(
-                f"{self.path} is not a reserve file (head {digest})", hint="move it away and start again"
-            )
+            raise JournalError(f"{self.path} is not a reserve file", hint="move it away and start again")
         generation: int = _HEADER.unpack(head)[1]
         return generation
 
@@ -105,6 +101,7 @@ def _create(path: Path) -> None:
     unfinished = path.with_name(path.name + ".new")
     handle = os.open(unfinished, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
+        os.fchmod(handle, 0o600)
         os.posix_fallocate(handle, 0, SIZE)
         # Zeros are written too: converting an unwritten extent later could need space for its metadata.
         os.pwrite(handle, _HEADER.pack(_MAGIC, 1) + bytes(SIZE - _HEADER.size), 0)

@@ -117,8 +117,10 @@ class Token(Protocol):
 class Journal(Protocol):
     """Append-only memory of one account. No call but `flush` and `close` waits for the disk."""
 
-    failures: int
-    """Commits that failed since opening."""
+    @property
+    def failures(self) -> int:
+        """Commits that failed since opening, retries included."""
+        ...
 
     def append(self, row: JournalRow) -> Token:
         """Queue a row for the next group commit.
