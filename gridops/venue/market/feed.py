@@ -42,6 +42,7 @@ class SymbolFeed:
         self._last_u: int | None = None
         self._restart_allowed = False
         self._bridge_id: int | None = None
+        self._opened_ms = 0
         self._waiting: list[tuple[Depth, str]] = []
         self._tickers: deque[Ticker] = deque(maxlen=_TICKERS_KEPT)
 
@@ -60,7 +61,8 @@ class SymbolFeed:
             return None
         bids, asks = self._fold(row, where)
         if self.built:
-            return DepthDiff(row.T or row.E, row.s, bids, asks)
+            # A diff that reaches past the snapshot may not be sorted before it.
+            return DepthDiff(max(row.T or row.E, self._opened_ms), row.s, bids, asks)
         return self._warmed_up(row.T or row.E)
 
     def is_repeat(self, row: Depth) -> bool:
@@ -104,6 +106,7 @@ class SymbolFeed:
                 at_ms = max(at_ms, diff.T or diff.E)
         self._waiting.clear()
         self.built = True
+        self._opened_ms = at_ms
         return self._book.snapshot(at_ms, self.spec.symbol)
 
     def _meets_snapshot(self, row: Depth, where: str) -> bool:
@@ -148,14 +151,10 @@ class SymbolFeed:
     def _revealed(
         self, known: Ticker, bids: tuple[Level, ...], asks: tuple[Level, ...], where: str
     ) -> tuple[tuple[Level, ...], tuple[Level, ...]]:
-        """A bookTicker not newer than the diff shows a best level that no diff has touched yet; the diff has the last
-        word on the levels it names."""
-        best_bid, bid_lots = self._side([(known.b, known.B)], where)[0]
-        best_ask, ask_lots = self._side([(known.a, known.A)], where)[0]
-        seen_bids = {price: 0 for price in self._book.bids if price > best_bid}
-        seen_asks = {price: 0 for price in self._book.asks if price < best_ask}
-        seen_bids[best_bid] = bid_lots
-        seen_asks[best_ask] = ask_lots
+        """A bookTicker not newer than the diff shows a best level that no diff may have touched yet; the diff has the
+        last word on the levels it names. Better levels cannot be left over: their removal is in this diff."""
+        seen_bids = dict(self._side([(known.b, known.B)], where))
+        seen_asks = dict(self._side([(known.a, known.A)], where))
         seen_bids.update(bids)
         seen_asks.update(asks)
         return tuple(seen_bids.items()), tuple(seen_asks.items())

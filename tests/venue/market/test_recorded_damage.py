@@ -192,6 +192,19 @@ def test_a_snapshot_that_does_not_meet_the_chain_is_refused(opened: Opened) -> N
         opened(lines)
 
 
+def test_diffs_older_than_the_snapshot_do_not_touch_the_book(opened: Opened) -> None:
+    lines = _recording(snapshot=False)
+    lines[lines.index(_diff(5))] = _diff(5, b=[["59998.00", "77.000"]])
+    lines.insert(0, _snapshot(10))
+    opening = opened(lines).next_event()
+    assert isinstance(opening, BookSnapshot)
+    events = list(_events(opened(lines)))
+    assert not [event for event in events if isinstance(event, DepthDiff) and (599_980, 77_000) in event.bids]
+    assert (599_980, 5_000) in opening.bids
+    diffs = [event.at_ms for event in events if isinstance(event, DepthDiff)]
+    assert diffs == [_T0 + 1_001, *(_T0 + 100 * number for number in range(11, 40))], "the first reaches past it"
+
+
 @pytest.mark.parametrize("junk", [b"{\x00}", b'{"stream":"x@trade","data":{"e":"trade","p":NaN}}', b"[", b"\xff\xfe{}"])
 def test_a_few_broken_lines_are_dropped_and_many_refuse(opened: Opened, junk: bytes) -> None:
     lines = _recording()
