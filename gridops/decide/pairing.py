@@ -1,0 +1,174 @@
+"""Puts targets and working orders side by side: per cohort by least change, then what is left over, nearest first.
+
+Between the router and the matching. A cohort is what an amend cannot change: side, reduce-only, type, time in force.
+It decides nothing about a pair and gives every target and every order exactly one place.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from operator import attrgetter
+
+from gridops.decide.matching import match
+from gridops.decide.route_context import RouteContext
+from gridops.domain.orders import Order
+from gridops.domain.plan import Target
+from gridops.domain.vocabulary import OpKind, OrderType, Side, TimeInForce
+
+_PRICE = attrgetter("price_ticks")
+_ORDER_PRICE = attrgetter("price_ticks", "client_id")
+CHANGE = 1 << 40
+"""Cost of a pair that needs an operation; far above any sum of distances, so changes are counted first."""
+GAP = (1 << 39) + (1 << 30)
+"""Half a change and a little: an order and a target both left over can still become one amend."""
+_FAR = 1 << 60
+
+
+@dataclass(slots=True)
+class Cohort:
+    targets: list[Target] = field(default_factory=list)
+    orders: list[Order] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Pairing:
+    """Every target and order once. `pairs` are of one cohort, `crossed` of one side but different cohorts."""
+
+    pairs: list[tuple[Target, Order]] = field(default_factory=list)
+    crossed: list[tuple[Target, Order]] = field(default_factory=list)
+    targets: list[Target] = field(default_factory=list)
+    orders: list[Order] = field(default_factory=list)
+
+
+def pair_up(targets: Sequence[Target], orders: Sequence[Order], ctx: RouteContext) -> Pairing:
+    """Pair targets with live orders. An order that is being cancelled takes part only in what is left over."""
+    found = Pairing()
+    leaving: list[Order] = []
+    for cohort in _cohorts(targets, orders, leaving):
+        _pair_cohort(cohort, found, ctx)
+    if found.targets and (found.orders or leaving):
+        _pair_leftovers(found, leaving, ctx.now_ms)
+    else:
+        found.orders += leaving
+    return found
+
+
+def _cohorts(targets: Sequence[Target], orders: Sequence[Order], leaving: list[Order]) -> list[Cohort]:
+    usual = (Cohort(), Cohort(), Cohort(), Cohort())
+    others: dict[tuple[Side, bool, OrderType, TimeInForce], Cohort] = {}
+    for target in targets:
+        if target.tif is TimeInForce.GTX and target.order_type is OrderType.LIMIT:
+            cohort = usual[(2 if target.side is Side.BUY else 0) + target.reduce_only]
+        else:
+            key = (target.side, target.reduce_only, target.order_type, target.tif)
+            cohort = others.setdefault(key, Cohort())
+        cohort.targets.append(target)
+    for order in orders:
+        if order.pending is not None and order.pending.kind is OpKind.CANCEL:
+            leaving.append(order)
+            continue
+        if order.tif is TimeInForce.GTX and order.order_type is OrderType.LIMIT:
+            cohort = usual[(2 if order.side is Side.BUY else 0) + order.reduce_only]
+        else:
+            key = (order.side, order.reduce_only, order.order_type, order.tif)
+            cohort = others.setdefault(key, Cohort())
+        cohort.orders.append(order)
+    return [*usual, *others.values()]
+
+
+def expected_ticks(order: Order) -> int:
+    """Where the order will rest if the amend in flight takes effect."""
+    if order.pending is not None and order.pending.kind is OpKind.AMEND:
+        return order.pending.price_ticks
+    return order.price_ticks
+
+
+def _pair_cohort(cohort: Cohort, found: Pairing, ctx: RouteContext) -> None:
+    targets, orders = cohort.targets, cohort.orders
+    if not targets or not orders:
+        found.targets += targets
+        found.orders += orders
+        return
+    targets.sort(key=_PRICE)
+    orders.sort(key=_ORDER_PRICE)
+    if len(targets) == len(orders) and _all_held(targets, orders, ctx):
+        found.pairs += zip(targets, orders, strict=True)
+        return
+    _match_cohort(targets, orders, found, ctx)
+
+
+def _all_held(targets: list[Target], orders: list[Order], ctx: RouteContext) -> bool:
+    """With equal counts and no pair to change, any other order-preserving matching leaves something over."""
+    band, lots_pct = ctx.band_ticks, ctx.rules.hold_lots_pct
+    for target, order in zip(targets, orders, strict=True):
+        if order.pending is not None or not -band <= target.price_ticks - order.price_ticks <= band:
+            return False
+        if abs(order.lots - order.filled_lots - target.lots) * 100 > lots_pct * target.lots:
+            return False
+    return True
+
+
+def _match_cohort(targets: list[Target], orders: list[Order], found: Pairing, ctx: RouteContext) -> None:
+    band, lots_pct = ctx.band_ticks, ctx.rules.hold_lots_pct
+    prices = [expected_ticks(order) for order in orders]
+    rests = [order.remaining for order in orders]
+    if prices != sorted(prices):
+        ranked = sorted(range(len(orders)), key=lambda index: (prices[index], orders[index].client_id))
+        orders = [orders[index] for index in ranked]
+        prices, rests = [prices[index] for index in ranked], [rests[index] for index in ranked]
+
+    def cost(index: int, other: int) -> int:
+        target = targets[index]
+        distance = abs(target.price_ticks - prices[other])
+        off = abs(rests[other] - target.lots)
+        if distance <= band and off * 100 <= lots_pct * target.lots:
+            return 2 * distance + (off != 0)
+        return CHANGE + 2 * distance
+
+    matched = match(len(targets), len(orders), cost, GAP)
+    left_targets, left_orders = set(range(len(targets))), set(range(len(orders)))
+    for index, other in matched:
+        found.pairs.append((targets[index], orders[other]))
+        left_targets.discard(index)
+        left_orders.discard(other)
+    _recycle([targets[i] for i in sorted(left_targets)], [orders[i] for i in sorted(left_orders)], found, ctx)
+
+
+def _recycle(targets: list[Target], orders: list[Order], found: Pairing, ctx: RouteContext) -> None:
+    """One amend instead of a cancel and a place: the rung the market left behind moves to where one is missing.
+
+    A target that waits for its refill takes no order: it would be served before its time.
+    """
+    ready = [target for target in targets if target.wait_until_ms <= ctx.now_ms]
+    found.targets += [target for target in targets if target.wait_until_ms > ctx.now_ms]
+    _nearest(ready, orders, found.pairs, found.targets, found.orders)
+
+
+def _pair_leftovers(found: Pairing, leaving: list[Order], now_ms: int) -> None:
+    """Across cohorts of one side: the order must go before its place is taken. Orders on their way out come first."""
+    targets, orders = [t for t in found.targets if t.wait_until_ms <= now_ms], found.orders
+    found.targets, found.orders = [t for t in found.targets if t.wait_until_ms > now_ms], []
+    for side in (Side.BUY, Side.SELL):
+        wanted = sorted((t for t in targets if t.side is side), key=_PRICE)
+        going = sorted((o for o in leaving if o.side is side), key=_ORDER_PRICE)
+        rest: list[Target] = []
+        _nearest(wanted, going, found.crossed, rest, found.orders)
+        staying = sorted((o for o in orders if o.side is side), key=_ORDER_PRICE)
+        _nearest(rest, staying, found.crossed, found.targets, found.orders)
+
+
+def _nearest(
+    targets: list[Target],
+    orders: list[Order],
+    pairs: list[tuple[Target, Order]],
+    left_targets: list[Target],
+    left_orders: list[Order],
+) -> None:
+    if not targets or not orders:
+        left_targets += targets
+        left_orders += orders
+        return
+    matched = match(len(targets), len(orders), lambda t, o: abs(targets[t].price_ticks - orders[o].price_ticks), _FAR)
+    pairs += [(targets[index], orders[other]) for index, other in matched]
+    used_targets, used_orders = {index for index, _ in matched}, {other for _, other in matched}
+    left_targets += [target for index, target in enumerate(targets) if index not in used_targets]
+    left_orders += [order for index, order in enumerate(orders) if index not in used_orders]

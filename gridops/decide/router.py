@@ -1,0 +1,234 @@
+"""The router: from the ladder we want and the orders we have to one plan of amends, replacements and things left alone.
+
+A pure function, called by the engine once per changed symbol. Pairing says what is judged against what, the rule table
+says what each level needs, the sequence says what may leave and after what. It sends nothing, and it refuses to decide
+about an order whose state is not known.
+
+A choice names the level that its order serves from now on; orders keep no claim on the level they were placed for.
+Operations that wait (`after`) need not be stored: once the facts they wait for have arrived, the next plan has them.
+"""
+
+from collections.abc import Sequence
+
+from gridops.decide.costs import FREE, amend_cost, cost_of
+from gridops.decide.pairing import pair_up
+from gridops.decide.route_context import RouteContext
+from gridops.decide.router_rules import Case, Rule, judge, shape
+from gridops.decide.sequence import Exposure, Move, Schedule, make_move, schedule
+from gridops.domain.orders import Order
+from gridops.domain.plan import Choice, Cost, Plan, Target
+from gridops.domain.vocabulary import TERMINAL, Decision, OrderState, RouterReason, Side
+
+__all__ = ["RouteContext", "route"]
+
+_NOOP = Decision.NOOP
+_AMEND = Decision.AMEND
+_UNCHANGED = RouterReason.UNCHANGED
+_WITHIN = RouterReason.WITHIN_HOLD_BAND
+_OPEN = OrderState.OPEN
+_PARTIAL = OrderState.PARTIAL
+_BOOK_REASONS = frozenset({RouterReason.BLOCKED_POST_ONLY, RouterReason.POST_ONLY_WOULD_CROSS})
+"""Reasons that a single tick of bid or ask may change."""
+
+
+class _Draft:
+    """Choices, moves and the slack of held orders while one plan is made."""
+
+    __slots__ = ("choices", "down_ticks", "moves", "open_cases", "restless", "up_ticks", "wake_ms")
+
+    def __init__(self, band_ticks: int) -> None:
+        self.choices: list[Choice] = []
+        self.moves: list[Move] = []
+        self.open_cases: list[tuple[Case, Rule]] = []
+        self.up_ticks = self.down_ticks = band_ticks
+        self.restless = False
+        self.wake_ms = 0
+
+    def wake(self, at_ms: int) -> None:
+        if at_ms and (not self.wake_ms or at_ms < self.wake_ms):
+            self.wake_ms = at_ms
+
+
+def route(targets: Sequence[Target], orders: Sequence[Order], ctx: RouteContext) -> Plan:
+    """Decide every level of one symbol. `orders` may contain finished ones; only live ones count."""
+    live = [order for order in orders if order.state is _OPEN or order.state not in TERMINAL]
+    if ctx.sweep is not None:
+        targets = [target for target in targets if target.level == 0 and ctx.sweep is RouterReason.FLATTEN]
+    exposure = Exposure(live, ctx)
+    draft = _Draft(ctx.band_ticks)
+    _decide(targets, live, exposure, draft, ctx)
+    draft.moves = [make_move(case, rule, exposure) for case, rule in draft.open_cases]
+    scheduled = schedule(draft.moves, live, exposure, ctx)
+    for move in draft.moves:
+        draft.choices.append(_moved(move, draft))
+    return _plan(draft, scheduled, ctx)
+
+
+def _decide(targets: Sequence[Target], live: list[Order], exposure: Exposure, draft: _Draft, ctx: RouteContext) -> None:
+    pairing = pair_up(targets, live, ctx)
+    excess = (
+        exposure.reduce_only[0] > exposure.reducible[0],
+        exposure.reduce_only[1] > exposure.reducible[1],
+    )
+    plain = ctx.sweep is None and ctx.allow_increase and not ctx.orphans and not any(excess)
+    for target, order in pairing.pairs:
+        if not (plain and _keep(target, order, draft, ctx)):
+            _judge(Case(ctx, target, order, True, excess[order.side is Side.SELL]), draft)
+    for target, order in pairing.crossed:
+        _judge(Case(ctx, target, order, False, excess[order.side is Side.SELL]), draft)
+    for target in pairing.targets:
+        _judge(Case(ctx, target, None), draft)
+    for order in pairing.orders:
+        _judge(Case(ctx, None, order), draft)
+
+
+def _keep(target: Target, order: Order, draft: _Draft, ctx: RouteContext) -> bool:
+    """The quick way to the two commonest rules: a settled order that rests near enough. The table says the same."""
+    state = order.state
+    if (state is not _OPEN and state is not _PARTIAL) or order.pending is not None or target.wait_until_ms > ctx.now_ms:
+        return False
+    off_ticks = target.price_ticks - order.price_ticks
+    rest = order.lots - order.filled_lots
+    off_lots = rest - target.lots
+    band = ctx.band_ticks
+    if not -band <= off_ticks <= band or abs(off_lots) * 100 > ctx.rules.hold_lots_pct * target.lots:
+        return False
+    if band - off_ticks < draft.up_ticks:
+        draft.up_ticks = band - off_ticks
+    if band + off_ticks < draft.down_ticks:
+        draft.down_ticks = band + off_ticks
+    if off_ticks or off_lots:
+        draft.choices.append(_kept(target, order, rest, _WITHIN, _AMEND, amend_cost(rest)))
+    else:
+        draft.choices.append(_kept(target, order, rest, _UNCHANGED, None, None))
+    return True
+
+
+def _kept(
+    target: Target, order: Order, rest: int, reason: RouterReason, other: Decision | None, price: Cost | None
+) -> Choice:
+    return Choice(
+        symbol=target.symbol,
+        level=target.level,
+        decision=_NOOP,
+        reason=reason,
+        side=target.side,
+        client_id=order.client_id,
+        from_ticks=order.price_ticks,
+        from_lots=rest,
+        to_ticks=target.price_ticks,
+        to_lots=target.lots,
+        cost=FREE,
+        runner_up=other,
+        runner_up_cost=price,
+    )
+
+
+def _judge(case: Case, draft: _Draft) -> None:
+    rule = shape(judge(case))
+    if rule.decision is not _NOOP:
+        draft.open_cases.append((case, rule))
+        return
+    retry_ms = _retry_ms(case, rule.reason)
+    draft.choices.append(_choice(case, rule.decision, rule.reason, retry_ms, None, _alternative(case, rule)))
+    draft.wake(retry_ms)
+    _slack(case, rule.reason, draft)
+
+
+def _slack(case: Case, reason: RouterReason, draft: _Draft) -> None:
+    """A level left alone stays so while its price is in the band; one kept out by the book may change with any tick."""
+    if reason in _BOOK_REASONS:
+        draft.restless = True
+    if case.target is None or case.order is None or not case.price_held:
+        return
+    off_ticks = case.to_ticks - case.order.price_ticks
+    draft.up_ticks = min(draft.up_ticks, case.ctx.band_ticks - off_ticks)
+    draft.down_ticks = min(draft.down_ticks, case.ctx.band_ticks + off_ticks)
+
+
+def _retry_ms(case: Case, reason: RouterReason) -> int:
+    """When a deferred decision is looked at again, in venue ms; 0 = at the next change."""
+    ctx = case.ctx
+    if reason is RouterReason.DEFERRED_BUDGET:
+        return ctx.budget_retry_ms
+    if reason is RouterReason.REFILL_WAIT and case.target is not None:
+        return case.target.wait_until_ms
+    if reason is RouterReason.PARTIAL_IN_FLIGHT and case.order is not None:
+        return case.order.filled_ms + ctx.rules.partial_settle_ms
+    if reason is RouterReason.DEFERRED_REFUSED and case.target is not None:
+        return ctx.refused[(case.target.level, case.target.side)][1]
+    return 0
+
+
+def _alternative(case: Case, rule: Rule) -> Decision | None:
+    """The decision that would have come next: for a level left alone, the change it was spared."""
+    if rule.reason in (_UNCHANGED, RouterReason.FROZEN_UNKNOWN, RouterReason.FROZEN_IN_FLIGHT):
+        return None
+    if rule.decision is Decision.AMEND:
+        return Decision.CANCEL_REPLACE
+    if rule.decision is Decision.CANCEL_REPLACE:
+        return Decision.NOOP
+    return Decision.AMEND if case.pair and case.same_cohort else Decision.CANCEL_REPLACE
+
+
+def _moved(move: Move, draft: _Draft) -> Choice:
+    case, rule = move.case, move.rule
+    if move.blocked is None:
+        draft.restless = draft.restless or rule.reason in _BOOK_REASONS
+        return _choice(case, rule.decision, rule.reason, 0, None, _alternative(case, rule))
+    retry_ms = _retry_ms(case, move.blocked)
+    draft.wake(retry_ms)
+    _slack(case, move.blocked, draft)
+    draft.restless = draft.restless or move.blocked is RouterReason.BLOCKED_SELF_CROSS
+    return _choice(case, _NOOP, move.blocked, retry_ms, move, rule.decision)
+
+
+def _choice(
+    case: Case, decision: Decision, reason: RouterReason, retry_ms: int, refused: Move | None, other: Decision | None
+) -> Choice:
+    order, target = case.order, case.target
+    rest = order.remaining if order is not None else 0
+    working, wanted = order is not None, target is not None
+    return Choice(
+        symbol=case.ctx.symbol,
+        level=case.level,
+        decision=decision,
+        reason=reason,
+        side=case.side,
+        client_id=order.client_id if order is not None else "",
+        from_ticks=order.price_ticks if order is not None else 0,
+        from_lots=rest,
+        to_ticks=case.to_ticks,
+        to_lots=case.to_lots,
+        cost=cost_of(decision, working=working, wanted=wanted, queue_lots=rest),
+        gate=refused.gate if refused is not None else None,
+        retry_ms=retry_ms,
+        runner_up=other,
+        runner_up_cost=None if other is None else cost_of(other, working=working, wanted=wanted, queue_lots=rest),
+    )
+
+
+def _plan(draft: _Draft, scheduled: Schedule, ctx: RouteContext) -> Plan:
+    low, high = _quiet(draft, ctx)
+    return Plan(
+        choices=tuple(draft.choices),
+        ops=scheduled.ops,
+        wce_before=scheduled.before_units,
+        wce_after=scheduled.after_units,
+        wake_ms=draft.wake_ms,
+        quiet_low_mid2=low,
+        quiet_high_mid2=high,
+    )
+
+
+def _quiet(draft: _Draft, ctx: RouteContext) -> tuple[int, int]:
+    """Range of twice the mid in which every held order stays held.
+
+    A target moves with the mid times at most 1.2 (the outermost rung of the widest ladder) and its rounding adds a tick
+    on each end; a target bounded by the book adds half the spread's change, which two more ticks cover.
+    """
+    mid2 = ctx.mid2
+    if draft.restless:
+        return mid2, mid2
+    up, down = max(draft.up_ticks - 3, 0), max(draft.down_ticks - 3, 0)
+    return mid2 - 2 * (down * 5 // 6), mid2 + 2 * (up * 5 // 6)

@@ -1,0 +1,259 @@
+"""The router's decision table: ordered rules over one case, first match wins.
+
+Between the pairing, which says which order is judged against which target, and the sequence, which says what may go
+now. A rule reads the case and nothing else; it refuses to know time or budgets that are not in the case. Two tables:
+SHAPE_RULES say what the level needs, ADMISSION_RULES what keeps a needed change from being sent.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, ROUND_FLOOR
+
+from gridops.decide.route_context import RouteContext
+from gridops.domain.orders import Order
+from gridops.domain.plan import Target
+from gridops.domain.values import record
+from gridops.domain.vocabulary import Decision, Gate, OrderState, OrderType, RouterReason, Side, TimeInForce
+
+_NEVER_SENT = frozenset({OrderState.INTENT, OrderState.SENT})
+
+
+@dataclass(slots=True)
+class Case:
+    """One level as the rules see it: an order, a target, or both. Flags are filled by `judge`."""
+
+    ctx: RouteContext
+    target: Target | None
+    order: Order | None
+    same_cohort: bool = True
+    reduce_excess: bool = False
+    """The reduce-only orders of this side exceed what may be reduced."""
+    to_ticks: int = 0
+    to_lots: int = 0
+    """Remaining quantity wanted."""
+    unknown: bool = False
+    in_flight: bool = False
+    waiting: bool = False
+    price_held: bool = False
+    lots_held: bool = False
+    unchanged: bool = False
+    crosses_book: bool = False
+    filter_refuses: bool = False
+    refused: bool = False
+    shrinks: bool = False
+    """Neither price nor reach grows: same cohort, same price, no more lots than rest now."""
+
+    @property
+    def side(self) -> Side:
+        if self.target is not None:
+            return self.target.side
+        assert self.order is not None, "a case has an order or a target"
+        return self.order.side
+
+    @property
+    def level(self) -> int:
+        if self.target is not None:
+            return self.target.level
+        assert self.order is not None, "a case has an order or a target"
+        return self.order.level
+
+    @property
+    def pair(self) -> bool:
+        return self.target is not None and self.order is not None
+
+    @property
+    def held(self) -> bool:
+        return self.pair and self.same_cohort and self.price_held and self.lots_held
+
+    @property
+    def reduces(self) -> bool:
+        return self.shrinks or (self.target is not None and self.target.reduce_only)
+
+
+@record
+class Rule:
+    reason: RouterReason
+    decision: Decision
+    applies: Callable[[Case], bool]
+
+
+@dataclass(slots=True)
+class Admission:
+    """What stands between a needed change and the wire, found by the sequence."""
+
+    gate: Gate | None = None
+    crosses_own: bool = False
+    no_room: bool = False
+    no_budget: bool = False
+
+
+@record
+class AdmissionRule:
+    reason: RouterReason
+    applies: Callable[[Admission], bool]
+
+
+def judge(case: Case) -> Case:
+    """Fill the flags of a case from its order, target and context."""
+    order, target, ctx = case.order, case.target, case.ctx
+    if order is not None:
+        case.unknown = order.state is OrderState.UNKNOWN or (order.pending is not None and order.pending.unknown)
+        case.in_flight = order.pending is not None or order.state in _NEVER_SENT
+    if target is None:
+        return case
+    case.to_ticks, case.to_lots = target.price_ticks, target.lots
+    case.waiting = target.wait_until_ms > ctx.now_ms
+    case.crosses_book = target.tif is TimeInForce.GTX and crosses_book(target.side, target.price_ticks, ctx)
+    refusals, probe_ms = ctx.refused.get((target.level, target.side), (0, 0))
+    case.refused = refusals >= ctx.rules.refusals_before_probe and ctx.now_ms < probe_ms
+    if order is not None:
+        _compare(case, order, target)
+    filled = order.filled_lots if order is not None and case.same_cohort else 0
+    case.filter_refuses = not passes_filters(target, case.to_lots, case.to_lots + filled, ctx)
+    return case
+
+
+def _compare(case: Case, order: Order, target: Target) -> None:
+    rest = order.lots - order.filled_lots
+    if case.waiting and case.to_lots > rest:
+        case.to_lots = rest
+    rules = case.ctx.rules
+    case.unchanged = case.same_cohort and order.price_ticks == target.price_ticks and rest == case.to_lots
+    case.price_held = abs(target.price_ticks - order.price_ticks) <= case.ctx.band_ticks
+    case.lots_held = abs(rest - case.to_lots) * 100 <= rules.hold_lots_pct * case.to_lots
+    if order.reduce_only and case.reduce_excess and rest > case.to_lots:
+        case.lots_held = False
+    case.shrinks = case.same_cohort and order.price_ticks == target.price_ticks and case.to_lots <= rest
+
+
+def crosses_book(side: Side, price_ticks: int, ctx: RouteContext) -> bool:
+    """Would a post-only order at this price take? Without a book nothing is known to rest, so yes."""
+    if not 0 < ctx.bid_ticks < ctx.ask_ticks:
+        return True
+    return price_ticks >= ctx.ask_ticks if side is Side.BUY else price_ticks <= ctx.bid_ticks
+
+
+def passes_filters(target: Target, lots: int, total_lots: int, ctx: RouteContext) -> bool:
+    """PRICE_FILTER, LOT_SIZE (MARKET_LOT_SIZE), MIN_NOTIONAL unless reduce-only, PERCENT_PRICE, symbol status."""
+    rules, price = ctx.instrument, target.price_ticks
+    if not rules.trading or lots < rules.min_lots or lots <= 0:
+        return False
+    if target.order_type is OrderType.MARKET:
+        return total_lots <= rules.market_max_lots
+    if total_lots > rules.max_lots or not rules.min_price_ticks <= price <= rules.max_price_ticks:
+        return False
+    if not target.reduce_only and price * lots < rules.min_notional_units:
+        return False
+    if target.side is Side.BUY:
+        return price <= int((ctx.mark_ticks * rules.percent_up).to_integral_value(ROUND_FLOOR))
+    return price >= int((ctx.mark_ticks * rules.percent_down).to_integral_value(ROUND_CEILING))
+
+
+def _swept(reason: RouterReason) -> Callable[[Case], bool]:
+    """UNKNOWN orders are cancelled too: the cancel is harmless where the order does not exist."""
+
+    def applies(c: Case) -> bool:
+        if c.ctx.sweep is not reason:
+            return False
+        return c.order is None or not c.in_flight
+
+    return applies
+
+
+def _partial_settling(c: Case) -> bool:
+    """A fresh partial fill is usually followed by more of the same sweep; an excess of reduce-only does not wait."""
+    o = c.order
+    if o is None or c.target is None or not o.filled_lots or (o.reduce_only and c.reduce_excess):
+        return False
+    return c.ctx.now_ms < o.filled_ms + c.ctx.rules.partial_settle_ms
+
+
+def _target_at_or_below_filled(c: Case) -> bool:
+    """The order has filled at least what its target wants: the rung was served, so a fresh order takes over.
+
+    An amend states the total, and a total at or below the executed quantity cancels the order at the venue. Topping a
+    served order up would keep that hazard alive with every further fill, and one id would carry many rungs.
+    """
+    return c.pair and c.order is not None and c.order.filled_lots > 0 and c.to_lots <= c.order.filled_lots
+
+
+def _near_amend_limit(c: Case) -> bool:
+    return c.pair and c.order is not None and c.order.amends >= c.ctx.instrument.max_amends - c.ctx.rules.amend_headroom
+
+
+def _not_amendable(c: Case) -> bool:
+    return (
+        c.pair
+        and c.order is not None
+        and (not c.ctx.rules.amend_supported or c.order.order_type is not OrderType.LIMIT)
+    )
+
+
+_R, _D = RouterReason, Decision
+SHAPE_RULES: tuple[Rule, ...] = (
+    Rule(reason=_R.KILL, decision=_D.CANCEL_REPLACE, applies=_swept(_R.KILL)),
+    Rule(reason=_R.STOP, decision=_D.CANCEL_REPLACE, applies=_swept(_R.STOP)),
+    Rule(reason=_R.FLATTEN, decision=_D.CANCEL_REPLACE, applies=_swept(_R.FLATTEN)),
+    Rule(reason=_R.FROZEN_UNKNOWN, decision=_D.NOOP, applies=lambda c: c.unknown),
+    Rule(reason=_R.FROZEN_IN_FLIGHT, decision=_D.NOOP, applies=lambda c: c.in_flight),
+    Rule(
+        reason=_R.ORPHAN,
+        decision=_D.CANCEL_REPLACE,
+        applies=lambda c: c.order is not None and c.order.client_id in c.ctx.orphans,
+    ),
+    Rule(
+        reason=_R.STATE_FORBIDS,
+        decision=_D.CANCEL_REPLACE,
+        applies=lambda c: c.order is not None and not c.ctx.allow_increase and not c.order.reduce_only,
+    ),
+    Rule(
+        reason=_R.REFILL_WAIT,
+        decision=_D.NOOP,
+        applies=lambda c: c.waiting and (c.order is None or c.held),
+    ),
+    Rule(reason=_R.UNCHANGED, decision=_D.NOOP, applies=lambda c: c.unchanged),
+    Rule(reason=_R.WITHIN_HOLD_BAND, decision=_D.NOOP, applies=lambda c: c.held),
+    Rule(reason=_R.PARTIAL_IN_FLIGHT, decision=_D.NOOP, applies=_partial_settling),
+    Rule(reason=_R.POST_ONLY_WOULD_CROSS, decision=_D.CANCEL_REPLACE, applies=lambda c: c.pair and c.crosses_book),
+    Rule(reason=_R.BLOCKED_POST_ONLY, decision=_D.NOOP, applies=lambda c: c.crosses_book),
+    Rule(reason=_R.BLOCKED_FILTER, decision=_D.NOOP, applies=lambda c: c.filter_refuses),
+    Rule(reason=_R.DEFERRED_REFUSED, decision=_D.NOOP, applies=lambda c: c.refused),
+    Rule(
+        reason=_R.DEFERRED_BUDGET,
+        decision=_D.NOOP,
+        applies=lambda c: c.ctx.rate_low and c.pair and not c.reduces,
+    ),
+    Rule(reason=_R.IMMUTABLE_FIELD, decision=_D.CANCEL_REPLACE, applies=lambda c: c.pair and not c.same_cohort),
+    Rule(reason=_R.TARGET_AT_OR_BELOW_FILLED, decision=_D.CANCEL_REPLACE, applies=_target_at_or_below_filled),
+    Rule(reason=_R.AMEND_UNSUPPORTED, decision=_D.CANCEL_REPLACE, applies=_not_amendable),
+    Rule(reason=_R.AMEND_LIMIT, decision=_D.CANCEL_REPLACE, applies=_near_amend_limit),
+    Rule(reason=_R.OUTSIDE_HOLD_BAND, decision=_D.AMEND, applies=lambda c: c.pair and not c.price_held),
+    Rule(reason=_R.SIZE_CHANGED, decision=_D.AMEND, applies=lambda c: c.pair),
+    Rule(reason=_R.SURPLUS_LEVEL, decision=_D.CANCEL_REPLACE, applies=lambda c: c.target is None),
+    Rule(reason=_R.REPLACEMENT, decision=_D.CANCEL_REPLACE, applies=lambda c: c.level in c.ctx.replacing),
+    Rule(reason=_R.NEW_LEVEL, decision=_D.CANCEL_REPLACE, applies=lambda c: c.order is None),
+)
+"""The last four rules leave no case over: a pair, an order alone, or a target alone."""
+
+ADMISSION_RULES: tuple[AdmissionRule, ...] = (
+    AdmissionRule(reason=_R.BLOCKED_GATE, applies=lambda a: a.gate is not None),
+    AdmissionRule(reason=_R.BLOCKED_SELF_CROSS, applies=lambda a: a.crosses_own),
+    AdmissionRule(reason=_R.DEFERRED_SEQUENCE, applies=lambda a: a.no_room),
+    AdmissionRule(reason=_R.DEFERRED_BUDGET, applies=lambda a: a.no_budget),
+)
+
+
+def shape(case: Case) -> Rule:
+    """The first rule that applies. A case without one is a hole in the table."""
+    for rule in SHAPE_RULES:
+        if rule.applies(case):
+            return rule
+    raise AssertionError(f"no rule for level {case.level}")
+
+
+def obstacle(admission: Admission) -> RouterReason | None:
+    """The first thing that keeps the change from being sent; None when it may go."""
+    for rule in ADMISSION_RULES:
+        if rule.applies(admission):
+            return rule.reason
+    return None

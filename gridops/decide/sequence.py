@@ -1,0 +1,366 @@
+"""In which order, and under which conditions, the changes of one plan may leave.
+
+The last part of the router. The law it keeps: at every prefix of the plan, under every order of acknowledgements, with
+partial fills and unknown outcomes, worst-case exposure stays at or below the larger of before and after and below the
+cap, reduce-only orders never exceed the position, and no own order meets another.
+
+How: an unconfirmed operation counts with the worse of its two outcomes. Growth that fits on top of everything resting
+now may leave at once; growth that needs room names, in `after`, every operation that frees it. Fills cannot break the
+bound: they turn a quantity counted at its order price, or the mark if that is worse, into one counted at the mark.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from gridops.decide.route_context import RouteContext
+from gridops.decide.router_rules import Admission, Case, Rule, obstacle
+from gridops.domain.orders import Order
+from gridops.domain.plan import Op, Request
+from gridops.domain.vocabulary import Decision, Gate, Intent, OpKind, RouterReason, Side
+
+_PAIR_REASONS = frozenset(
+    {
+        RouterReason.IMMUTABLE_FIELD,
+        RouterReason.TARGET_AT_OR_BELOW_FILLED,
+        RouterReason.AMEND_UNSUPPORTED,
+        RouterReason.AMEND_LIMIT,
+    }
+)
+"""Reasons whose cancelled order is followed by a replacement in the same plan."""
+_ROOM_GATES = frozenset({Gate.EXPOSURE, Gate.PENDING, Gate.REDUCE_ONLY, Gate.SELF_CROSS})
+"""Gates that say no because of what still rests: another operation of the plan may make the room."""
+_BUY, _SELL = 0, 1
+
+
+class Exposure:
+    """Worst-case sums of one symbol: units (ticks x lots) and reduce-only lots per side."""
+
+    __slots__ = ("high_lots", "low_lots", "mark_ticks", "reduce_only", "reducible", "units")
+
+    def __init__(self, orders: Iterable[Order], ctx: RouteContext) -> None:
+        venue = ctx.position_lots if ctx.venue_position_lots is None else ctx.venue_position_lots
+        self.high_lots, self.low_lots = max(ctx.position_lots, venue), min(ctx.position_lots, venue)
+        self.mark_ticks = ctx.mark_ticks or ctx.mid2 // 2
+        self.units = [0, 0]
+        self.reduce_only = [0, 0]
+        self.reducible = (ctx.reducible(Side.BUY), ctx.reducible(Side.SELL))
+        for order in orders:
+            index = _BUY if order.side is Side.BUY else _SELL
+            lots = order.worst_lots if order.pending is not None else order.lots - order.filled_lots
+            price = order.worst_price_ticks() if order.pending is not None else order.price_ticks
+            self.units[index] += lots * (price if price > self.mark_ticks else self.mark_ticks)
+            if order.reduce_only:
+                self.reduce_only[index] += lots
+
+    def worth(self, price_ticks: int, lots: int) -> int:
+        """Units of a quantity at its price or the mark, whichever is worse."""
+        return lots * max(price_ticks, self.mark_ticks)
+
+    def reach(self, index: int, units: int) -> int:
+        """Exposure on one side if everything of that side fills."""
+        if index == _BUY:
+            return self.high_lots * self.mark_ticks + units
+        return units - self.low_lots * self.mark_ticks
+
+    def worst(self, buy_units: int, sell_units: int) -> int:
+        held = max(abs(self.high_lots), abs(self.low_lots)) * self.mark_ticks
+        return max(self.reach(_BUY, buy_units), self.reach(_SELL, sell_units), held)
+
+
+@dataclass(slots=True)
+class Move:
+    """One change of one level: a cancel, an amend, a place, or a cancel with its replacement."""
+
+    case: Case
+    rule: Rule
+    cancel: Request | None
+    write: Request | None
+    freed_units: int = 0
+    """What the order judged counts for now."""
+    freed_reduce: int = 0
+    new_units: int = 0
+    """What the written order will count for."""
+    new_reduce: int = 0
+    blocked: RouterReason | None = None
+    gate: Gate | None = None
+    clears: tuple[str, ...] = ()
+    """Client ids of own orders that must have left before the write, or the two would meet."""
+
+    @property
+    def index(self) -> int:
+        return _BUY if self.case.side is Side.BUY else _SELL
+
+    @property
+    def grows(self) -> int:
+        return self.new_units - self.freed_units
+
+    @property
+    def grows_reduce(self) -> int:
+        return self.new_reduce - self.freed_reduce
+
+
+@dataclass(slots=True)
+class Schedule:
+    ops: tuple[Op, ...]
+    before_units: int
+    after_units: int
+
+
+@dataclass(slots=True)
+class _Books:
+    """Running totals of admission: what will rest when everything admitted has taken effect."""
+
+    exposure: Exposure
+    units: list[int]
+    reduce_only: list[int]
+    slots: int
+    freed: list[bool] = field(default_factory=lambda: [False, False])
+    settled: dict[str, Move] = field(default_factory=dict)
+    resting: list[int | None] = field(default_factory=lambda: [None, None])
+    """Highest own buy and lowest own sell that may rest now."""
+    written: list[int | None] = field(default_factory=lambda: [None, None])
+    """The same of the writes admitted."""
+
+
+def make_move(case: Case, rule: Rule, exposure: Exposure) -> Move:
+    """The requests that carry out a decision other than noop, and what they change in the sums."""
+    order, target = case.order, case.target
+    cancel = write = None
+    if order is not None and rule.decision is Decision.CANCEL_REPLACE:
+        cancel = _cancel_request(case, order)
+    if rule.decision is Decision.AMEND:
+        write = _write_request(case, OpKind.AMEND)
+    elif target is not None and (order is None or rule.reason in _PAIR_REASONS):
+        write = _write_request(case, OpKind.PLACE)
+    move = Move(case, rule, cancel, write)
+    if order is not None:
+        move.freed_units = exposure.worth(order.price_ticks, order.remaining)
+        move.freed_reduce = order.remaining if order.reduce_only else 0
+    if write is not None:
+        move.new_units = exposure.worth(case.to_ticks, case.to_lots)
+        move.new_reduce = case.to_lots if write.reduce_only else 0
+        _forgo_mixed(move)
+    return move
+
+
+def _forgo_mixed(move: Move) -> None:
+    """A write that frees one sum and grows the other counts as growth only: nobody has to wait for its free half."""
+    if move.grows < 0 < move.grows_reduce:
+        move.new_units = move.freed_units
+    elif move.grows_reduce < 0 < move.grows:
+        move.new_reduce = move.freed_reduce
+
+
+def _cancel_request(case: Case, order: Order) -> Request:
+    return Request(
+        kind=OpKind.CANCEL,
+        intent=Intent.CANCEL,
+        symbol=order.symbol,
+        side=order.side,
+        price_ticks=order.price_ticks,
+        lots=0,
+        reduce_only=order.reduce_only,
+        order_type=order.order_type,
+        tif=order.tif,
+        client_id=order.client_id,
+        level=case.level,
+        own_epoch=order.epoch,
+    )
+
+
+def _write_request(case: Case, kind: OpKind) -> Request:
+    """An amend states the new total: what is wanted to remain, plus what has filled (venue: PUT /fapi/v1/order)."""
+    target, order = case.target, case.order
+    assert target is not None, "a write needs a target"
+    amended = order if kind is OpKind.AMEND else None
+    return Request(
+        kind=kind,
+        intent=_intent(case, kind),
+        symbol=target.symbol,
+        side=target.side,
+        price_ticks=case.to_ticks,
+        lots=case.to_lots + (amended.filled_lots if amended is not None else 0),
+        reduce_only=target.reduce_only,
+        order_type=target.order_type,
+        tif=target.tif,
+        client_id=amended.client_id if amended is not None else "",
+        level=target.level,
+        own_epoch=amended.epoch if amended is not None else case.ctx.lease_epoch,
+    )
+
+
+def _intent(case: Case, kind: OpKind) -> Intent:
+    """By effect. A reduce-only order reduces only while both position figures say there is something to reduce."""
+    assert case.target is not None
+    if case.target.reduce_only and case.ctx.reducible(case.target.side) > 0:
+        return Intent.REDUCE
+    return Intent.REDUCE if kind is OpKind.AMEND and case.shrinks else Intent.INCREASE
+
+
+def _rank(move: Move) -> tuple[int, bool, int, int]:
+    """Order of admission and of sending: what frees room first, then reductions, then the nearest levels."""
+    if move.write is None:
+        phase = 0
+    elif move.write.kind is OpKind.AMEND:
+        phase = 1 if move.grows <= 0 and move.grows_reduce <= 0 else 3
+    else:
+        phase = 2 if move.cancel is not None else 4
+    reduces = move.write is not None and move.write.reduce_only
+    return phase, not reduces, abs(move.case.level), move.case.level
+
+
+def schedule(moves: list[Move], orders: list[Order], exposure: Exposure, ctx: RouteContext) -> Schedule:
+    """Admit what may go (the rest gets its `blocked` reason) and put it in sending order with its dependencies."""
+    before = exposure.worst(exposure.units[_BUY], exposure.units[_SELL])
+    if not moves:
+        return Schedule((), before, before)
+    moves.sort(key=_rank)
+    books = _Books(exposure, list(exposure.units), list(exposure.reduce_only), ctx.order_slots)
+    for order in orders:
+        index = _BUY if order.side is Side.BUY else _SELL
+        books.resting[index] = _nearer(index, books.resting[index], _nearest_ticks(order))
+    open_ids = {move.case.order.client_id for move in moves if move.case.order is not None}
+    for move in moves:
+        _admit(move, books, orders, open_ids, ctx)
+    after = exposure.worst(books.units[_BUY], books.units[_SELL])
+    admitted = [move for move in moves if move.blocked is None]
+    return Schedule(_link(admitted, exposure, min(max(before, after), ctx.limit_units)), before, after)
+
+
+def _admit(move: Move, books: _Books, orders: list[Order], open_ids: set[str], ctx: RouteContext) -> None:
+    admission = Admission()
+    order = move.case.order
+    if move.cancel is not None:
+        refusal = ctx.permit(move.cancel)
+        admission.gate = refusal.gate if refusal is not None else None
+    if move.write is not None and admission.gate is None:
+        _find_crossings(move, move.write, admission, books, orders, open_ids)
+        _find_room(move, move.write, admission, books, ctx)
+    if order is not None:
+        open_ids.discard(order.client_id)
+    move.blocked, move.gate = obstacle(admission), admission.gate
+    if move.blocked is None:
+        _book(move, books)
+
+
+def _find_crossings(
+    move: Move, write: Request, admission: Admission, books: _Books, orders: list[Order], open_ids: set[str]
+) -> None:
+    """Own orders of the other side that the write would meet: they must leave first, or it does not go."""
+    buying, other = write.side is Side.BUY, 1 - move.index
+    if _meets(buying, write.price_ticks, books.written[other]):
+        admission.crosses_own = True
+    if not _meets(buying, write.price_ticks, books.resting[other]):
+        return
+    clears: list[str] = []
+    for order in orders:
+        if order.side is write.side or not _meets(buying, write.price_ticks, _nearest_ticks(order)):
+            continue
+        if order.client_id in books.settled:
+            clears.append(order.client_id)
+        elif order.client_id in open_ids:
+            admission.no_room = True
+        else:
+            admission.crosses_own = True
+    move.clears = tuple(clears)
+
+
+def _nearest_ticks(order: Order) -> int:
+    """The price at which the order may come closest to the other side, with an amend in flight counted."""
+    if order.pending is None or order.pending.kind is not OpKind.AMEND:
+        return order.price_ticks
+    prices = (order.price_ticks, order.pending.price_ticks)
+    return max(prices) if order.side is Side.BUY else min(prices)
+
+
+def _nearer(index: int, known: int | None, price_ticks: int) -> int:
+    if known is None:
+        return price_ticks
+    return max(known, price_ticks) if index == _BUY else min(known, price_ticks)
+
+
+def _meets(buying: bool, price_ticks: int, other_ticks: int | None) -> bool:
+    if other_ticks is None:
+        return False
+    return price_ticks >= other_ticks if buying else price_ticks <= other_ticks
+
+
+def _find_room(move: Move, write: Request, admission: Admission, books: _Books, ctx: RouteContext) -> None:
+    """Reduce-only room, the cap, the gates, and the budget for one write."""
+    index, exposure = move.index, books.exposure
+    if move.grows_reduce > 0 and books.reduce_only[index] + move.grows_reduce > exposure.reducible[index]:
+        admission.no_room = True
+    if move.grows > 0 and exposure.reach(index, books.units[index] + move.grows) > ctx.limit_units:
+        admission.gate = Gate.EXPOSURE
+        return
+    refusal = ctx.permit(write)
+    if refusal is not None and refusal.gate not in _ROOM_GATES:
+        admission.gate = refusal.gate
+    elif refusal is not None and move.cancel is None and not (move.clears or admission.crosses_own):
+        admission.no_room = admission.no_room or books.freed[index]
+        admission.gate = None if admission.no_room else refusal.gate
+    admission.no_budget = write.intent is Intent.INCREASE and books.slots <= 0
+
+
+def _book(move: Move, books: _Books) -> None:
+    index, order = move.index, move.case.order
+    books.units[index] += move.grows
+    books.reduce_only[index] += move.grows_reduce
+    if move.grows < 0 or move.grows_reduce < 0 or move.cancel is not None:
+        books.freed[index] = True
+    if move.write is not None:
+        books.written[index] = _nearer(index, books.written[index], move.write.price_ticks)
+        if move.write.intent is Intent.INCREASE:
+            books.slots -= 1
+    if order is not None:
+        books.settled[order.client_id] = move
+
+
+def _link(moves: list[Move], exposure: Exposure, bound_units: int) -> tuple[Op, ...]:
+    """Number the operations and name what each must wait for."""
+    ops: list[Op] = []
+    frees: tuple[list[int], list[int]] = ([], [])
+    op_of: dict[str, int] = {}
+    peak, peak_reduce = list(exposure.units), list(exposure.reduce_only)
+    for move in moves:
+        if move.cancel is not None:
+            op_of[move.cancel.client_id] = len(ops)
+            frees[move.index].append(len(ops))
+            ops.append(_op(len(ops), move.cancel, ()))
+    for move in moves:
+        if move.write is None:
+            continue
+        index, waits = move.index, [op_of[client_id] for client_id in move.clears]
+        if move.cancel is not None:
+            waits.append(op_of[move.cancel.client_id])
+        grown, grown_reduce = max(move.grows, 0), max(move.grows_reduce, 0)
+        tight = grown > 0 and exposure.reach(index, peak[index] + grown) > bound_units
+        if tight or (grown_reduce and peak_reduce[index] + grown_reduce > exposure.reducible[index]):
+            waits += frees[index]
+        else:
+            peak[index] += grown
+            peak_reduce[index] += grown_reduce
+        if move.write.kind is OpKind.AMEND:
+            op_of[move.write.client_id] = len(ops)
+            if move.grows < 0 or move.grows_reduce < 0:
+                frees[index].append(len(ops))
+        ops.append(_op(len(ops), move.write, tuple(sorted(set(waits)))))
+    return tuple(ops)
+
+
+def _op(index: int, request: Request, after: tuple[int, ...]) -> Op:
+    return Op(
+        index=index,
+        kind=request.kind,
+        intent=request.intent,
+        symbol=request.symbol,
+        level=request.level,
+        side=request.side,
+        price_ticks=request.price_ticks,
+        lots=request.lots,
+        reduce_only=request.reduce_only,
+        order_type=request.order_type,
+        tif=request.tif,
+        client_id=request.client_id,
+        after=after,
+    )
