@@ -5,6 +5,7 @@ cannot be read to the end, and one that is spot or coin-margined.
 """
 
 import gzip
+import io
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -160,7 +161,8 @@ def _raw_lines(path: Path) -> Iterator[tuple[int, bytes]]:
     number = 0
     try:
         with _open(path) as stream:
-            while raw := stream.readline(LINE_LIMIT + 1):
+            next_line = stream.readline
+            while raw := next_line(LINE_LIMIT + 1):
                 number += 1
                 if len(raw) > LINE_LIMIT:
                     raise RecordingError(f"{path}:{number}: line longer than {LINE_LIMIT} bytes")
@@ -178,7 +180,7 @@ def _open(path: Path) -> IO[bytes]:
     with path.open("rb") as probe:
         compressed = probe.read(2) == b"\x1f\x8b"
     if compressed or path.suffix == ".gz":
-        return cast(IO[bytes], gzip.open(path, "rb"))
+        return io.BufferedReader(cast(io.RawIOBase, gzip.open(path, "rb")), 1 << 18)
     return path.open("rb")
 
 
