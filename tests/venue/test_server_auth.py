@@ -5,7 +5,6 @@ import hmac
 import time
 
 import pytest
-
 from gridops.venue.errors import VenueError
 from gridops.venue.server import auth
 from tests.venue.wire_client import KEY, SECRET, bench
@@ -18,7 +17,8 @@ def now_ms() -> int:
 def test_the_documented_example_signs_to_the_documented_signature() -> None:
     # Key, payload and signature of the venue's own documentation (general info, SIGNED endpoint example).
     secret = "2b5eb11e18796d12d88f13dc27dbbd02c2cc51ff7059765ed9821957d82bb4d9"
-    payload = "symbol=BTCUSDT&side=BUY&type=LIMIT&quantity=1&price=9000&timeInForce=GTC&recvWindow=5000&timestamp=1591702613943"
+    payload = "symbol=BTCUSDT&side=BUY&type=LIMIT&quantity=1&price=9000&timeInForce=GTC&recvWindow=5000"
+    payload += "&timestamp=1591702613943"
     assert auth.signature_of(secret, payload) == "3c661234138461fcc7a7d8746c6558c9842d4e10870d2ecbedf7777cad694af9"
 
 

@@ -1,12 +1,12 @@
 """Stream sockets: subscriptions by class, U/u/pu chains per speed, listen keys, pings, bounded queues."""
 
 import asyncio
+import itertools
 import json
 from typing import Any
 
 import aiohttp
 import pytest
-
 from gridops.venue.errors import VenueError
 from gridops.venue.server.connection import SocketRules
 from gridops.venue.server.depth_windows import DepthWindows
@@ -72,7 +72,7 @@ def test_slow_depth_merges_windows_and_chains_per_stream() -> None:
     for stream, merged in windows.take(10_000):
         sent[stream].append(merged)
     for events in sent.values():
-        assert all(b["pu"] == a["u"] for a, b in zip(events, events[1:], strict=False))
+        assert all(b["pu"] == a["u"] for a, b in itertools.pairwise(events))
         assert all(e["U"] <= e["u"] for e in events)
         assert (events[0]["U"], events[0]["pu"], events[-1]["u"]) == (1, 0, 600)
         rebuilt: dict[str, str] = {}
@@ -109,6 +109,24 @@ async def test_the_private_stream_hears_its_account_through_its_key() -> None:
             venue.core.emit("private:acc", {"e": "MARGIN_CALL"})
             venue.floor.publish()
             assert (await heard(socket))["e"] == "MARGIN_CALL"
+
+
+async def test_the_event_arrives_before_the_reply_and_a_delay_turns_it_round() -> None:
+    order = {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT"}
+    async with bench() as venue:
+        key = (await listen_key(venue))["listenKey"]
+        async with venue.session.ws_connect(f"{venue.ws}/private/ws?listenKey={key}") as socket:
+            for delayed in (False, True):
+                if delayed:
+                    await venue.control("fault", verb="ws.delay", ms=100, selector={"event": "ORDER_TRADE_UPDATE"})
+                came: list[str] = []
+                event = asyncio.create_task(heard(socket))
+                event.add_done_callback(lambda _done, came=came: came.append("event"))  # type: ignore[misc]
+                reply = asyncio.create_task(venue.signed("POST", "/fapi/v1/order", in_body=True, **order))
+                reply.add_done_callback(lambda _done, came=came: came.append("reply"))  # type: ignore[misc]
+                await asyncio.gather(event, reply)
+                await asyncio.sleep(0)
+                assert came == (["reply", "event"] if delayed else ["event", "reply"])
 
 
 async def test_a_dead_key_connects_and_hears_nothing_and_put_says_1125() -> None:
@@ -191,7 +209,7 @@ async def test_a_client_that_does_not_read_is_dropped_and_the_others_hear_on() -
             for socket in (slow, good):
                 await ask(socket, "SUBSCRIBE", "btcusdt@trade")
             assert slow._response.connection is not None and slow._response.connection.transport is not None
-            slow._response.connection.transport.pause_reading()  # type: ignore[attr-defined]
+            slow._response.connection.transport.pause_reading()
             reading = asyncio.create_task(_count(good))
             for number in range(400):
                 venue.core.emit("btcusdt@trade", {"e": "trade", "n": number, "pad": "x" * 60_000})

@@ -10,7 +10,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 import aiohttp
-
 from gridops.venue.server.app import VenueServer
 from gridops.venue.server.auth import Credentials, KeyRing
 from gridops.venue.server.clock import RealClock, VenueClock

@@ -13,7 +13,7 @@ from gridops.venue.server import pump
 from gridops.venue.server.control import ControlFace
 from gridops.venue.server.floor import Floor
 from gridops.venue.server.gateway import Gateway
-from gridops.venue.server.http import HttpServer
+from gridops.venue.server.http import http_server
 from gridops.venue.server.oracle import OracleFace, as_json
 from gridops.venue.server.rest import RestFace
 from gridops.venue.server.streams import StreamFace, is_stream_path
@@ -40,7 +40,7 @@ class VenueServer:
     async def start(self, port: int) -> int:
         """Bind (0 takes a free port) and return the port."""
         logging.getLogger("aiohttp").setLevel(logging.CRITICAL)
-        self._runner = web.ServerRunner(HttpServer(self._dispatch), handle_signals=False, shutdown_timeout=0.5)
+        self._runner = web.ServerRunner(http_server(self._dispatch), handle_signals=False, shutdown_timeout=0.5)
         await self._runner.setup()
         site = web.TCPSite(self._runner, HOST, port, backlog=512)
         await site.start()

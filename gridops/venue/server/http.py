@@ -3,6 +3,8 @@
 Sits between aiohttp and the dispatcher. Without it a bad request line would be answered with the library's own text.
 """
 
+from collections.abc import Awaitable, Callable
+
 from aiohttp import web
 
 _MAX_LINE = 32_768
@@ -19,8 +21,8 @@ class _Protocol(web.RequestHandler):
         self,
         request: web.BaseRequest,
         status: int = 500,
-        exc: BaseException | None = None,
-        message: str | None = None,
+        exc: BaseException | None = None,  # noqa: ARG002 - the signature is aiohttp's
+        message: str | None = None,  # noqa: ARG002
     ) -> web.StreamResponse:
         """Answer what the HTTP parser refused; the connection is closed, as its rest cannot be understood."""
         if request.writer.output_size > 0:
@@ -36,11 +38,9 @@ class HttpServer(web.Server):
 
     def __call__(self) -> web.RequestHandler:
         """A protocol for a new connection."""
-        return _Protocol(
-            self,
-            loop=self._loop,
-            access_log=None,
-            max_line_size=_MAX_LINE,
-            max_field_size=_MAX_LINE,
-            tcp_keepalive=False,
-        )
+        return _Protocol(self, loop=self._loop, **self._kwargs)
+
+
+def http_server(handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]) -> HttpServer:
+    """A server without access log, for lines and headers as long as a batch in a query needs."""
+    return HttpServer(handler, access_log=None, max_line_size=_MAX_LINE, max_field_size=_MAX_LINE)
