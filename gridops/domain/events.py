@@ -22,7 +22,7 @@ from gridops.domain.vocabulary import OperatorCommand, QueryKind, Side, StopMode
 
 @record
 class Header:
-    """Number and time of one input. `boot_ns` is the clock that counts suspend; `venue_ms` the venue's, as estimated."""
+    """Number and time of one input; `boot_ns` counts suspend, `venue_ms` is the estimated venue clock."""
 
     seq: int
     wall_ms: int
@@ -148,6 +148,10 @@ class QueryReply:
     incomes: tuple[VenueIncome, ...] = ()
     instruments: tuple[Instrument, ...] = ()
     clock_offset_ms: int = 0
+    maintenance_margin: Decimal = Decimal(0)
+    """POSITIONS: of the whole account, in the settlement asset."""
+    margin_balance: Decimal = Decimal(0)
+    """POSITIONS: wallet plus unrealised; 0 = not stated."""
 
 
 @record

@@ -50,3 +50,16 @@ def owner(client_id: str) -> Owner | None:
     if any(c not in _DIGITS for c in epoch) or any(c not in "0123456789abcdef" for c in digest):
         return None
     return Owner(tag, int(epoch, 36), marker == RESERVED)
+
+
+def reserved(client_id: str) -> str:
+    """The same id in the reserved range: sent when neither journal nor reserve file could keep the intent."""
+    return client_id[: LENGTH - _HASH - 1] + RESERVED + client_id[LENGTH - _HASH :]
+
+
+def ordinary(client_id: str) -> str:
+    """The id the intent was minted under; ids that are not ours stay as they are."""
+    at = LENGTH - _HASH - 1
+    if len(client_id) == LENGTH and client_id.startswith(PREFIX) and client_id[at] == RESERVED:
+        return client_id[:at] + ORDINARY + client_id[at + 1 :]
+    return client_id

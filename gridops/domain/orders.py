@@ -41,6 +41,9 @@ class Order:
     created_ms: int
     venue_id: str = ""
     filled_lots: int = 0
+    """Sum of the fills booked; never what a reply merely claims."""
+    reported_lots: int = 0
+    """The venue's own cumulative figure; above `filled_lots` while a fill has not reached us."""
     amends: int = 0
     updated_ms: int = 0
     """Venue time of the newest fact applied."""

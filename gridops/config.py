@@ -1,0 +1,311 @@
+"""Settings: read once at the edge, frozen, unknown keys refused. Inner code gets the slice it needs.
+
+Option > environment (`GRIDOPS_GRID__LEVELS`) > file (`gridops.toml`) > default; every value remembers where it came
+from. Fractions are parts of one (0.05), never percent. Secrets are not settings: see `gridops.secrets`.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from decimal import Decimal
+from hashlib import sha256
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from gridops.domain.rules import (
+    BudgetRules,
+    DeadmanRules,
+    GridRules,
+    HealthRules,
+    RiskRules,
+    RouterRules,
+    Rules,
+    SyncRules,
+)
+from gridops.domain.vocabulary import StopMode
+from gridops.errors import ConfigError
+
+FILE = "gridops.toml"
+ENV = "GRIDOPS_"
+NOT_SETTINGS = frozenset({"HOME", "EVIDENCE_DIR", "API_KEY", "API_SECRET"})
+
+Bps = Annotated[Decimal, Field(gt=0, le=1_000)]
+Fraction = Annotated[Decimal, Field(ge=0, lt=1)]
+Money = Annotated[Decimal, Field(gt=0, le=Decimal("1e12"))]
+Seconds = Annotated[Decimal, Field(gt=0, le=86_400)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class AccountSection(_Section):
+    name: str = Field("paper", pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$", description="names the journal and the lease")
+    mode: Literal["paper", "live"] = Field("paper", description="live needs --armed and a confirmed fingerprint too")
+    fingerprint: str = Field("", pattern=r"^[0-9a-f]{0,64}$", description="of the live account, as doctor prints it")
+
+
+class VenueSection(_Section):
+    url: str = Field("paper", description="paper, binance, or the http URL of an emulator on this machine")
+    market: str = Field("synthetic:7", description="what the paper venue trades: synthetic:SEED or recorded:PATH")
+    speed: Decimal = Field(Decimal(1), gt=0, le=1_000, description="scales the paper market, never a clock of ours")
+    wallet: Money = Field(Decimal(10_000), description="opening wallet of a fresh paper account, USDT")
+
+
+class GridSection(_Section):
+    symbols: tuple[Annotated[str, Field(pattern=r"^[A-Z0-9]{2,30}$")], ...] = Field(
+        ("BTCUSDT",), description="the whitelist; empty trades nothing"
+    )
+    levels: int = Field(10, ge=1, le=50, description="rungs on each side")
+    spacing_bps: Bps = Field(Decimal(2), description="distance of rungs; at regular fees a trip costs 4 bps")
+    max_spacing_bps: Bps = Field(Decimal(100), description="widest spacing volatility may ask for")
+    volatility_scaled: bool = Field(True, description="widen with realised volatility")
+    volatility_share: Annotated[Decimal, Field(ge=0, le=10)] = Field(
+        Decimal("0.5"), description="spacing asked for, as a part of one minute's deviation"
+    )
+    regime_scaled: bool = Field(True, description="scale spacing and size by the market's regime")
+    first_level: Annotated[Decimal, Field(gt=0, le=2)] = Field(
+        Decimal("0.5"), description="distance of the first rung, as a part of the spacing"
+    )
+    skew: Annotated[Decimal, Field(ge=0, le=2)] = Field(
+        Decimal("0.5"), description="shift of the centre at full inventory, as a part of the half ladder"
+    )
+    refill_seconds: Annotated[Decimal, Field(ge=0, le=3_600)] = Field(Decimal(1), description="pause after a fill")
+    rung_fraction: Annotated[Decimal, Field(gt=0, lt=1)] = Field(
+        Decimal("0.01"), description="notional of a rung, as a part of equity"
+    )
+    rung_notional: Annotated[Decimal, Field(ge=0, le=Decimal("1e9"))] = Field(
+        Decimal(0), description="fixed notional of a rung; 0 = from equity"
+    )
+    hold_band: Annotated[Decimal, Field(ge=0, le=5)] = Field(
+        Decimal(1), description="an order stays while within this part of the spacing from its target"
+    )
+
+
+class RiskSection(_Section):
+    symbol_cap: Money = Field(Decimal(20_000), description="worst-case exposure of one symbol, settlement asset")
+    account_cap: Money = Field(Decimal(20_000), description="worst-case exposure of the account")
+    max_order_notional: Money = Field(Decimal(5_000), description="of one order")
+    max_pending: int = Field(40, ge=1, le=200, description="live and unknown orders of one symbol")
+    max_drawdown: Fraction = Field(Decimal("0.05"), description="fall from the peak that ends in EMERGENCY")
+    daily_drawdown: Fraction = Field(Decimal("0.03"), description="fall within a UTC day that pauses")
+    max_margin_ratio: Fraction = Field(Decimal("0.8"), description="maintenance margin over balance")
+    churn_per_hour: int = Field(6_000, ge=1, le=72_000, description="risk-raising writes")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "RiskSection":
+        if self.daily_drawdown > self.max_drawdown:
+            raise ValueError("daily_drawdown is above max_drawdown: the pause would never come before the emergency")
+        if self.symbol_cap > self.account_cap:
+            raise ValueError("symbol_cap is above account_cap")
+        return self
+
+
+class HealthSection(_Section):
+    feed_stale_seconds: Seconds = Field(Decimal(3), description="market silence that degrades")
+    clock_skew_seconds: Seconds = Field(Decimal(1), description="largest offset to the venue's clock after correction")
+    dwell_seconds: Seconds = Field(Decimal(30), description="time good before a restrictive state is left")
+    unknown_order_seconds: Seconds = Field(Decimal(15), description="age at which one unknown order degrades")
+
+
+class OperationsSection(_Section):
+    stop_mode: Literal["cancel", "leave", "reduce", "flatten"] = Field("cancel", description="what a stop does")
+    deadman: bool = Field(True, description="venue-side countdown that cancels our orders if we fall silent")
+    deadman_seconds: Annotated[int, Field(ge=10, le=3_600)] = Field(120, description="countdown")
+    beat_seconds: Annotated[int, Field(ge=1, le=1_200)] = Field(30, description="time between beats")
+    metrics_port: int = Field(0, ge=0, le=65_535, description="loopback; 0 = a free port")
+    log_stderr: bool = Field(False, description="log lines on stderr too when headless")
+
+    @model_validator(mode="after")
+    def _beats(self) -> "OperationsSection":
+        if self.beat_seconds * 2 > self.deadman_seconds:
+            raise ValueError("beat_seconds must be at most half of deadman_seconds")
+        return self
+
+
+class Settings(_Section):
+    """Everything an operator can set."""
+
+    account: AccountSection = AccountSection()
+    venue: VenueSection = VenueSection()
+    grid: GridSection = GridSection()
+    risk: RiskSection = RiskSection()
+    health: HealthSection = HealthSection()
+    operations: OperationsSection = OperationsSection()
+
+    @property
+    def digest(self) -> str:
+        """sha256 of the effective values, for the evidence."""
+        return sha256(self.model_dump_json().encode()).hexdigest()
+
+    def rules(self) -> Rules:
+        """The slice the engine decides with."""
+        grid, risk, health, ops = self.grid, self.risk, self.health, self.operations
+        return Rules(
+            symbols=grid.symbols,
+            grid=GridRules(
+                levels=grid.levels,
+                spacing_cbps=int(grid.spacing_bps * 100),
+                max_spacing_cbps=int(grid.max_spacing_bps * 100),
+                volatility_scaled=grid.volatility_scaled,
+                volatility_multiple_pct=int(grid.volatility_share * 100),
+                regime_scaled=grid.regime_scaled,
+                first_level_pct=int(grid.first_level * 100),
+                skew_pct=int(grid.skew * 100),
+                refill_delay_ms=int(grid.refill_seconds * 1_000),
+                rung_fraction_bps=int(grid.rung_fraction * 10_000),
+                rung_notional=grid.rung_notional,
+            ),
+            risk=RiskRules(
+                symbol_cap=risk.symbol_cap,
+                account_cap=risk.account_cap,
+                max_order_notional=risk.max_order_notional,
+                max_pending=risk.max_pending,
+                max_drawdown_bps=int(risk.max_drawdown * 10_000),
+                daily_drawdown_bps=int(risk.daily_drawdown * 10_000),
+                margin_ratio_bps=int(risk.max_margin_ratio * 10_000),
+                churn_per_hour=risk.churn_per_hour,
+            ),
+            health=HealthRules(
+                feed_stale_ms=int(health.feed_stale_seconds * 1_000),
+                clock_skew_ms=int(health.clock_skew_seconds * 1_000),
+                dwell_ms=int(health.dwell_seconds * 1_000),
+                orders_unknown_ms=int(health.unknown_order_seconds * 1_000),
+            ),
+            router=RouterRules(hold_band_pct=int(grid.hold_band * 100)),
+            budget=BudgetRules(),
+            sync=SyncRules(),
+            deadman=DeadmanRules(
+                enabled=ops.deadman, countdown_ms=ops.deadman_seconds * 1_000, beat_ms=ops.beat_seconds * 1_000
+            ),
+            stop_mode=StopMode(ops.stop_mode),
+        )
+
+
+class Loaded(BaseModel):
+    """Settings with the source of each value: `option`, `environment NAME`, `file PATH` or `default`."""
+
+    model_config = ConfigDict(frozen=True)
+    settings: Settings
+    sources: dict[str, str]
+
+
+def load(*, file: Path | None, environment: Mapping[str, str], options: Mapping[str, Any] | None = None) -> Loaded:
+    """Merge the layers and validate. ConfigError names key, value and allowed range; nothing is taken by half."""
+    values: dict[str, dict[str, Any]] = {}
+    sources: dict[str, str] = {}
+    if file is not None:
+        _merge(values, sources, _read(file), f"file {file}")
+    _merge(values, sources, _from_environment(environment), "environment")
+    _merge(values, sources, _nested(options or {}), "option")
+    try:
+        settings = Settings.model_validate(values)
+    except ValidationError as error:
+        raise _refusal(error, sources) from error
+    return Loaded(settings=settings, sources=sources)
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        text = file.read_text("utf-8")
+    except OSError as error:
+        raise ConfigError(f"{file} cannot be read: {error.strerror}", hint="write one with `gridops init`") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{file} is not UTF-8 text") from error
+    try:
+        return tomllib.loads(text, parse_float=Decimal)
+    except (tomllib.TOMLDecodeError, ArithmeticError) as error:
+        raise ConfigError(f"{file}: {error}", hint="a key may stand only once, and every value must be TOML") from error
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name in sorted(environment):
+        path = name.removeprefix(ENV)
+        if not name.startswith(ENV) or path in NOT_SETTINGS:
+            continue
+        section, separator, key = path.lower().partition("__")
+        if not separator:
+            raise ConfigError(f"{name} is no setting", hint=f"write it as {ENV}SECTION__KEY, such as {ENV}GRID__LEVELS")
+        text = environment[name]
+        value: Any = tuple(t.strip() for t in text.split(",") if t.strip()) if key == "symbols" else text
+        found.setdefault(section, {})[key] = value
+    return found
+
+
+def _nested(options: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for path, value in options.items():
+        if value is not None:
+            section, _, key = path.partition(".")
+            found.setdefault(section, {})[key] = value
+    return found
+
+
+def _merge(values: dict[str, dict[str, Any]], sources: dict[str, str], layer: dict[str, Any], source: str) -> None:
+    for section, content in layer.items():
+        if not isinstance(content, dict):
+            raise ConfigError(
+                f"{section} = {content!r} stands outside a section ({source})",
+                hint=f"sections are {', '.join(Settings.model_fields)}",
+            )
+        for key, value in content.items():
+            values.setdefault(section, {})[key] = value
+            name = f"{ENV}{section}__{key}".upper()
+            sources[f"{section}.{key}"] = f"environment {name}" if source == "environment" else source
+
+
+def _refusal(error: ValidationError, sources: Mapping[str, str]) -> ConfigError:
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"])
+    top = ".".join(key.split(".")[:2])
+    source = sources.get(top, "default")
+    if first["type"] == "extra_forbidden":
+        return ConfigError(f"{key} = {first['input']!r} is not a setting ({source})", hint=_near(first["loc"]))
+    limits = _limits(first["loc"])
+    message = f"{key} = {_short(first['input'])} is refused: {first['msg']} ({source})"
+    return ConfigError(message, hint=f"allowed: {limits}" if limits else None)
+
+
+def _short(value: Any) -> str:
+    return repr(value)[:120]
+
+
+def _field(loc: tuple[int | str, ...]) -> Any:
+    section = Settings.model_fields.get(str(loc[0])) if loc else None
+    kind = section.annotation if section is not None else None
+    if len(loc) < 2 or kind is None or not issubclass(kind, BaseModel):
+        return None
+    return kind.model_fields.get(str(loc[1]))
+
+
+def _limits(loc: tuple[int | str, ...]) -> str:
+    """The range of a field in words, from its own constraints."""
+    field = _field(loc)
+    if field is None:
+        return ""
+    words = {"Gt": ("gt", "above"), "Ge": ("ge", "at least"), "Lt": ("lt", "below"), "Le": ("le", "at most")}
+    parts = []
+    for constraint in field.metadata:
+        name = type(constraint).__name__
+        if name in words:
+            attribute, word = words[name]
+            parts.append(f"{word} {getattr(constraint, attribute)}")
+    if field.annotation is Decimal and any("below 1" == part for part in parts):
+        parts.append("a part of one, not percent")
+    return ", ".join([*parts, field.description or ""]).strip(", ")
+
+
+def _near(loc: tuple[int | str, ...]) -> str:
+    from difflib import get_close_matches
+
+    if len(loc) == 1:
+        known, unknown = list(Settings.model_fields), str(loc[0])
+    else:
+        section = Settings.model_fields.get(str(loc[0]))
+        kind = section.annotation if section is not None else None
+        known = list(kind.model_fields) if kind is not None and issubclass(kind, BaseModel) else []
+        unknown = str(loc[-1])
+    close = get_close_matches(unknown, known, 1)
+    return f"did you mean {close[0]}?" if close else f"known here: {', '.join(known)}"

@@ -1,0 +1,257 @@
+"""Truth, read side: when to ask the venue what, and what a read proves against our own books.
+
+Verdicts only; nothing here writes. A read is compared with the interval of states that were reachable while it was
+under way, and a mismatch counts after two consistent reads.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from gridops.domain.ids import owner
+from gridops.domain.orders import Order, VenueOrder
+from gridops.domain.rules import SyncRules
+from gridops.domain.values import record
+from gridops.domain.vocabulary import MismatchKind, OrderState, QueryKind, Severity
+
+
+@dataclass(slots=True)
+class Asked:
+    """A query under way. Position bounds widen with each fill booked meanwhile."""
+
+    kind: QueryKind
+    symbol: str
+    client_id: str
+    asked_ms: int
+    boot_ms: int
+    from_id: int = 0
+    low_lots: int = 0
+    high_lots: int = 0
+
+
+@dataclass(slots=True)
+class Suspicion:
+    """A difference seen in at least one read; `reads` counts consistent ones in a row."""
+
+    kind: MismatchKind
+    severity: Severity
+    symbol: str
+    key: str
+    local: str
+    venue: str
+    since_ms: int
+    reads: int = 1
+    confirmed: bool = False
+
+
+@dataclass(slots=True)
+class SyncState:
+    """Cadence and confirmation memory. Times on the boot clock, ms; 0 = never."""
+
+    asked: dict[int, Asked] = field(default_factory=dict)
+    last_ask: dict[str, int] = field(default_factory=dict)
+    """"kind|symbol" -> when it was asked last."""
+    last_ok: dict[str, int] = field(default_factory=dict)
+    """"kind|symbol" -> when the newest successful read was *asked*."""
+    wanted: dict[str, int] = field(default_factory=dict)
+    """"kind|symbol" -> not before; reads wanted at once, outside the cadence."""
+    order_ask: dict[str, int] = field(default_factory=dict)
+    """client id -> when its order was probed last."""
+    suspicions: dict[str, Suspicion] = field(default_factory=dict)
+    reconcile_from_ms: int = 0
+    """A full reconcile counts only if all its reads were asked after this."""
+    reconciled_ms: int = 0
+    """When the newest full reconcile began; 0 = never in this run."""
+    reconciled_end_ms: int = 0
+    failures: int = 0
+
+
+@record
+class Want:
+    """One read to make now."""
+
+    kind: QueryKind
+    symbol: str
+    client_id: str = ""
+
+
+def slot(kind: QueryKind, symbol: str) -> str:
+    return f"{kind}|{symbol}"
+
+
+def symbol_reads(symbols: Iterable[str]) -> list[tuple[QueryKind, str]]:
+    """The reads that together are one full reconcile."""
+    reads = [(QueryKind.POSITIONS, "")]
+    for symbol in symbols:
+        reads += [(QueryKind.OPEN_ORDERS, symbol), (QueryKind.TRADES, symbol)]
+    return reads
+
+
+def cycle(symbols: Iterable[str]) -> list[tuple[QueryKind, str]]:
+    """Every read that has a cadence."""
+    return [*symbol_reads(symbols), (QueryKind.INCOME, ""), (QueryKind.TIME, ""), (QueryKind.RULES, "")]
+
+
+def cadence_ms(kind: QueryKind, rules: SyncRules, *, degraded_with_position: bool) -> int:
+    match kind:
+        case QueryKind.OPEN_ORDERS:
+            return rules.open_orders_ms
+        case QueryKind.POSITIONS:
+            return rules.positions_degraded_ms if degraded_with_position else rules.positions_ms
+        case QueryKind.TRADES:
+            return rules.positions_ms
+        case QueryKind.TIME:
+            return rules.positions_ms
+        case QueryKind.INCOME:
+            return rules.income_ms
+        case QueryKind.RULES:
+            return 20 * rules.positions_ms
+        case _:
+            return rules.inflight_ms
+
+
+def due(
+    sync: SyncState,
+    *,
+    now_ms: int,
+    symbols: Iterable[str],
+    rules: SyncRules,
+    degraded_with_position: bool,
+    probes: Iterable[tuple[str, str]],
+) -> list[Want]:
+    """Reads to make now, each at most once under way. `probes` are (symbol, client id) of orders in doubt."""
+    under_way = {slot(a.kind, a.symbol) for a in sync.asked.values() if a.kind is not QueryKind.ORDER}
+    wants: list[Want] = []
+    for kind, symbol in cycle(symbols):
+        key = slot(kind, symbol)
+        if key in under_way:
+            continue
+        if now_ms >= read_due_ms(sync, kind, symbol, rules, degraded_with_position=degraded_with_position):
+            wants.append(Want(kind=kind, symbol=symbol))
+    probing = {a.client_id for a in sync.asked.values() if a.kind is QueryKind.ORDER}
+    for symbol, client_id in probes:
+        last = sync.order_ask.get(client_id, 0)
+        if client_id not in probing and (not last or now_ms >= last + rules.inflight_ms):
+            wants.append(Want(kind=QueryKind.ORDER, symbol=symbol, client_id=client_id))
+    return wants
+
+
+def read_due_ms(
+    sync: SyncState, kind: QueryKind, symbol: str, rules: SyncRules, *, degraded_with_position: bool
+) -> int:
+    """Boot time at which this read is due; 0 = at once."""
+    key = slot(kind, symbol)
+    last = sync.last_ask.get(key, 0)
+    if not last:
+        return 0
+    regular = last + cadence_ms(kind, rules, degraded_with_position=degraded_with_position)
+    wanted = sync.wanted.get(key)
+    return regular if wanted is None else min(regular, max(wanted, last + 250))
+
+
+def want(sync: SyncState, kind: QueryKind, symbol: str, now_ms: int, *, after_ms: int = 0) -> None:
+    """Ask outside the cadence, `after_ms` from now at the earliest."""
+    key, at = slot(kind, symbol), now_ms + after_ms
+    known = sync.wanted.get(key)
+    sync.wanted[key] = at if known is None else min(known, at)
+
+
+def in_doubt(order: Order, now_venue_ms: int, rules: SyncRules) -> bool:
+    """Has a write had no answer for longer than the in-flight loop allows, or is its outcome unknown?"""
+    if order.state is OrderState.UNKNOWN:
+        return True
+    if order.pending is not None and order.pending.unknown:
+        return True
+    waiting = order.pending.sent_ms if order.pending is not None else 0
+    if order.state is OrderState.SENT:
+        waiting = order.created_ms
+    return bool(waiting) and now_venue_ms - waiting > rules.inflight_ms
+
+
+@record
+class OrdersVerdict:
+    """What one open-orders read says about one symbol."""
+
+    missing: tuple[str, ...]
+    """Own client ids that should rest and are not listed: probe each, conclude nothing."""
+    orphans: tuple[VenueOrder, ...]
+    """Carry our tag, and we know of no live order by that id."""
+    foreign: tuple[VenueOrder, ...]
+    newer_epoch: bool
+    diverged: tuple[tuple[str, str, str], ...]
+    """(client id, ours, venue's)."""
+
+
+def judge_orders(
+    listed: Iterable[VenueOrder],
+    orders: Mapping[str, Order],
+    closed: Mapping[str, Order],
+    *,
+    tag: str,
+    epoch: int,
+    asked_ms: int,
+) -> OrdersVerdict:
+    """Compare one open-orders list with our orders. Orders that moved after the read was asked are not judged."""
+    by_id = {order.client_id: order for order in listed}
+    missing, orphans, foreign, diverged, newer = [], [], [], [], False
+    for client_id, order in sorted(orders.items()):
+        settled = order.pending is None and order.updated_ms < asked_ms and order.created_ms < asked_ms
+        if client_id not in by_id:
+            if settled and order.state in (OrderState.OPEN, OrderState.PARTIAL):
+                missing.append(client_id)
+        elif settled and order.state is not OrderState.UNKNOWN:
+            seen = by_id[client_id]
+            ours = f"{order.price_ticks}x{order.lots}"
+            theirs = f"{seen.price_ticks}x{seen.lots}"
+            if ours != theirs and seen.updated_ms <= asked_ms:
+                diverged.append((client_id, ours, theirs))
+    for client_id, seen in sorted(by_id.items()):
+        if client_id in orders:
+            continue
+        who = owner(client_id)
+        if who is None or who.tag != tag:
+            foreign.append(seen)
+        elif who.epoch > epoch:
+            newer = True
+        elif client_id not in closed or closed[client_id].updated_ms < asked_ms:
+            orphans.append(seen)
+    return OrdersVerdict(
+        missing=tuple(missing),
+        orphans=tuple(orphans),
+        foreign=tuple(foreign),
+        newer_epoch=newer,
+        diverged=tuple(diverged),
+    )
+
+
+def position_within(venue_lots: int, asked: Asked) -> bool:
+    """Could our books have shown this figure at some moment of the read?"""
+    return asked.low_lots <= venue_lots <= asked.high_lots
+
+
+def position_severity(local_lots: int, venue_lots: int, rung_lots: int) -> tuple[MismatchKind, Severity]:
+    """WARN below one rung, CRITICAL above; a wrong sign is always CRITICAL."""
+    if local_lots * venue_lots < 0:
+        return MismatchKind.POSITION_SIDE, Severity.CRITICAL
+    apart = abs(local_lots - venue_lots)
+    return MismatchKind.POSITION_QTY, Severity.WARN if apart < max(1, rung_lots) else Severity.CRITICAL
+
+
+def suspect(sync: SyncState, found: Suspicion, confirm_reads: int) -> bool:
+    """Remember a difference; True when this read confirms it for the first time."""
+    known = sync.suspicions.get(found.key)
+    if known is None or known.venue != found.venue or known.kind is not found.kind:
+        sync.suspicions[found.key] = found
+        known = found
+    else:
+        known.reads += 1
+        known.local, known.severity = found.local, found.severity
+    if not known.confirmed and known.reads >= confirm_reads:
+        known.confirmed = True
+        return True
+    return False
+
+
+def full_reconcile_ms(sync: SyncState, symbols: Iterable[str]) -> int:
+    """When the newest complete set of reads began; 0 when any is missing."""
+    starts = [sync.last_ok.get(slot(kind, symbol), 0) for kind, symbol in symbol_reads(symbols)]
+    return min(starts)

@@ -1,0 +1,331 @@
+"""From state to operations: the ladder, the plan, what a state forbids, and the end of a run."""
+
+from collections.abc import Callable
+
+from gridops.decide import budget, gates, grid, regime, sizing, volatility
+from gridops.decide.gate_view import GateView
+from gridops.decide.grid import GridInputs
+from gridops.decide.health import stop_deadline_ms
+from gridops.decide.levels import frozen_symbols
+from gridops.decide.route_context import RouteContext
+from gridops.decide.router import route
+from gridops.domain.effects import Finish
+from gridops.domain.evidence_ref import EvidenceMode, EvidenceStatus
+from gridops.domain.plan import Choice, Op, Request, Target, Verdict
+from gridops.domain.records import GridChanged, RegimeChanged
+from gridops.domain.vocabulary import FsmReason, FsmState, RouterReason, Severity, StopMode
+from gridops.runtime import commit, facts, gate_views, protect
+from gridops.runtime.out import Out
+from gridops.runtime.state import EngineState, SymbolState
+
+RESIZE_MS = 10_000
+_QUOTING = (FsmState.ACTIVE, FsmState.THROTTLED)
+_REDUCING = (FsmState.READY, FsmState.PAUSED)
+
+
+def run(state: EngineState, out: Out) -> None:
+    """Plan every symbol that has something to plan."""
+    if not state.health.lease_held:
+        return
+    for name in sorted(state.symbols):
+        _symbol(state, state.symbols[name], out)
+
+
+def _symbol(state: EngineState, symbol: SymbolState, out: Out) -> None:
+    match state.fsm.state:
+        case FsmState.ACTIVE | FsmState.THROTTLED | FsmState.READY | FsmState.PAUSED:
+            if _due(state, symbol):
+                _plan(state, symbol, out, allow_increase=state.fsm.state in _QUOTING)
+        case FsmState.DEGRADED:
+            _cancel(state, symbol, RouterReason.STATE_FORBIDS, True, out)
+        case FsmState.INIT:
+            if state.now_ms - state.fsm.since_ms >= state.rules.health.boot_stuck_ms:
+                _cancel(state, symbol, RouterReason.STATE_FORBIDS, True, out)
+        case FsmState.EMERGENCY:
+            _emergency(state, symbol, out)
+        case FsmState.STOPPING:
+            _stopping(state, symbol, out)
+
+
+def _due(state: EngineState, symbol: SymbolState) -> bool:
+    """Is there anything a plan could change?"""
+    if symbol.dirty or (symbol.plan_wake_ms and state.venue_ms >= symbol.plan_wake_ms):
+        return True
+    view = symbol.view
+    return not (
+        symbol.quiet_low_mid2 <= view.mid2_ticks <= symbol.quiet_high_mid2
+        and 0 < view.ask_ticks - view.bid_ticks <= symbol.quiet_spread_ticks
+    )
+
+
+def _plan(state: EngineState, symbol: SymbolState, out: Out, *, allow_increase: bool) -> None:
+    symbol.dirty = False
+    frozen = symbol.symbol in frozen_symbols(state.levels, tuple(state.symbols))
+    increase = allow_increase and not frozen
+    view = symbol.view
+    if not view.has_book or not symbol.position_known or not state.ledger.opened or facts.mark_ticks(symbol) <= 0:
+        if not increase:
+            _cancel(state, symbol, RouterReason.STATE_FORBIDS, True, out)
+        return
+    targets = _ladder(state, symbol, increase, out)
+    plan = route(targets, tuple(symbol.orders.values()), _context(state, symbol, increase))
+    commit.plan(state, symbol, plan, out)
+    symbol.dirty = False
+    symbol.planned_ms = state.venue_ms
+    symbol.plan_wake_ms = plan.wake_ms
+    symbol.targets = len(targets)
+    symbol.quiet_low_mid2, symbol.quiet_high_mid2 = plan.quiet_low_mid2, plan.quiet_high_mid2
+    symbol.quiet_spread_ticks = max(2, view.ask_ticks - view.bid_ticks)
+
+
+def _ladder(state: EngineState, symbol: SymbolState, increase: bool, out: Out) -> tuple[Target, ...]:
+    view, rules, instrument = symbol.view, state.rules, symbol.instrument
+    minute = volatility.minute_cbps(symbol.volatility)
+    before = symbol.regime.regime
+    now = regime.classify(symbol.regime, view, minute, at_ms=view.book_event_ms, rung_lots=symbol.rung_lots)
+    if now is not before:
+        out.say(RegimeChanged(symbol=symbol.symbol, from_regime=before, to_regime=now, detail=f"volatility {minute}"))
+    _size(state, symbol, out)
+    throttled = state.fsm.state is FsmState.THROTTLED and not gate_views.rate_low(state)
+    inputs = GridInputs(
+        symbol=symbol.symbol,
+        instrument=instrument,
+        rules=rules.grid,
+        bid_ticks=view.bid_ticks,
+        ask_ticks=view.ask_ticks,
+        mark_ticks=facts.mark_ticks(symbol),
+        position_lots=symbol.position_lots,
+        lots=symbol.rung_lots,
+        cap_units=instrument.units(rules.risk.symbol_cap),
+        at_ms=state.venue_ms,
+        volatility_cbps=minute,
+        regime=now,
+        throttle_spacing_pct=rules.throttle_spacing_pct if throttled else 100,
+        throttle_size_pct=rules.throttle_size_pct if throttled else 100,
+        waits=symbol.refill_until,
+        allow_increase=increase,
+    )
+    spacing = symbol.grid.spacing_cbps
+    symbol.grid, targets = grid.ladder(symbol.grid, inputs)
+    symbol.spacing_ticks = grid.spacing_ticks(symbol.grid, inputs)
+    if symbol.grid.spacing_cbps != spacing:
+        _say_grid(symbol, minute, out, "spacing")
+    return targets
+
+
+def _size(state: EngineState, symbol: SymbolState, out: Out) -> None:
+    """Lots of a rung from equity; looked at again every few seconds only."""
+    if symbol.rung_lots and state.now_ms - symbol.sized_ms < RESIZE_MS:
+        return
+    equity = facts.equity(state)
+    if equity is None:
+        return
+    symbol.sized_ms = state.now_ms
+    instrument, risk = symbol.instrument, state.rules.risk
+    lots = sizing.rung_lots(
+        equity,
+        state.rules.grid,
+        instrument,
+        facts.mark_ticks(symbol),
+        cap_units=instrument.units(risk.symbol_cap),
+        max_order_units=instrument.units(risk.max_order_notional),
+        current_lots=symbol.rung_lots,
+    )
+    if isinstance(lots, sizing.Infeasible):
+        if symbol.rung_lots:
+            out.note("size_infeasible", Severity.CRITICAL, f"{symbol.symbol}: {lots.reason}")
+        symbol.rung_lots = 0
+    elif lots != symbol.rung_lots:
+        symbol.rung_lots = lots
+        _say_grid(symbol, volatility.minute_cbps(symbol.volatility), out, "size")
+
+
+def _say_grid(symbol: SymbolState, minute_cbps: int | None, out: Out, why: str) -> None:
+    out.say(
+        GridChanged(
+            symbol=symbol.symbol,
+            spacing_cbps=symbol.grid.spacing_cbps,
+            lots=symbol.rung_lots,
+            volatility_cbps=minute_cbps or 0,
+            detail=why,
+        )
+    )
+
+
+def _context(state: EngineState, symbol: SymbolState, increase: bool) -> RouteContext:
+    view, rules = symbol.view, state.rules
+    chain = gate_views.build(state, symbol)
+    room = chain.budget
+    return RouteContext(
+        symbol=symbol.symbol,
+        instrument=symbol.instrument,
+        rules=rules.router,
+        bid_ticks=view.bid_ticks,
+        ask_ticks=view.ask_ticks,
+        mark_ticks=facts.mark_ticks(symbol),
+        position_lots=symbol.position_lots,
+        venue_position_lots=chain.venue_lots,
+        spacing_ticks=symbol.spacing_ticks,
+        cap_units=chain.cap_units,
+        account_cap_units=chain.account_cap_units,
+        permit=_permit(chain),
+        now_ms=state.venue_ms,
+        other_units=chain.other_units,
+        lease_epoch=state.identity.epoch,
+        order_slots=room.orders,
+        weight_left=room.weight,
+        budget_retry_ms=budget.retry_ms(state.budget, rules.budget, state.venue_ms),
+        refused=_refusals(symbol),
+        replacing=symbol.replacing,
+        rate_low=gate_views.rate_low(state),
+        allow_increase=increase,
+        orphans=frozenset(o.client_id for o in symbol.orders.values() if o.level == 0),
+    )
+
+
+def _permit(chain: GateView) -> Callable[[Request], Verdict | None]:
+    return lambda request: gates.first_refusal(request, chain)
+
+
+def _refusals(symbol: SymbolState) -> dict[tuple[int, str], tuple[int, int]]:
+    found = {}
+    for key, (_, count, probe_ms) in symbol.refused.items():
+        level, _, side = key.partition("|")
+        found[int(level), side] = (count, probe_ms)
+    return found
+
+
+def _cancel(state: EngineState, symbol: SymbolState, reason: RouterReason, keep_reducing: bool, out: Out) -> None:
+    choices, ops = protect.cancels(symbol, reason, keep_reducing=keep_reducing)
+    _carry_out(state, symbol, choices, ops, out)
+
+
+def _carry_out(state: EngineState, symbol: SymbolState, choices: list[Choice], ops: list[Op], out: Out) -> None:
+    """Protection passes the gates it needs like everything else."""
+    if not ops:
+        return
+    chain = gate_views.build(state, symbol)
+    allowed = []
+    for op in ops:
+        verdict = gates.first_refusal(_request(symbol, op), chain)
+        if verdict is None:
+            allowed.append(op)
+        else:
+            commit.refused(symbol, op, verdict, out)
+    for choice in choices:
+        if allowed:
+            commit.say_choice(state, symbol, choice, out)
+    commit.operations(state, symbol, allowed, out)
+
+
+def _request(symbol: SymbolState, op: Op) -> Request:
+    order = symbol.orders.get(op.client_id)
+    return Request(
+        kind=op.kind,
+        intent=op.intent,
+        symbol=op.symbol,
+        side=op.side,
+        price_ticks=op.price_ticks,
+        lots=op.lots,
+        reduce_only=op.reduce_only,
+        order_type=op.order_type,
+        tif=op.tif,
+        client_id=op.client_id,
+        level=op.level,
+        own_epoch=order.epoch if order is not None else 0,
+    )
+
+
+def _emergency(state: EngineState, symbol: SymbolState, out: Out) -> None:
+    """Cancel all own orders, then close what the reason of the emergency says must be closed."""
+    _cancel(state, symbol, RouterReason.KILL, False, out)
+    keep = _kept_lots(state, symbol)
+    choices, ops = protect.sweep(symbol, state.venue_ms, keep_lots=keep)
+    _carry_out(state, symbol, choices, ops, out)
+
+
+def _kept_lots(state: EngineState, symbol: SymbolState) -> int:
+    """Lots that may stay: an exposure breach is brought back to its cap, everything else to zero."""
+    reasons = {level.reason for level in state.levels.values()}
+    mark = facts.mark_ticks(symbol)
+    if reasons <= {FsmReason.EXPOSURE_CAP} and reasons and mark:
+        return symbol.instrument.units(state.rules.risk.symbol_cap) // mark
+    return 0
+
+
+def _stopping(state: EngineState, symbol: SymbolState, out: Out) -> None:
+    match state.fsm.stop_mode:
+        case StopMode.LEAVE:
+            return
+        case StopMode.CANCEL:
+            _cancel(state, symbol, RouterReason.STOP, False, out)
+        case StopMode.REDUCE:
+            if _due(state, symbol):
+                _plan(state, symbol, out, allow_increase=False)
+        case StopMode.FLATTEN:
+            _cancel(state, symbol, RouterReason.STOP, False, out)
+            choices, ops = protect.sweep(symbol, state.venue_ms, keep_lots=0)
+            _carry_out(state, symbol, choices, ops, out)
+
+
+def finish(state: EngineState, out: Out) -> None:
+    """End the run when what the stop promised is proven, or its time is up."""
+    if state.wishes.finished or not _stop_under_way(state):
+        return
+    limit = stop_deadline_ms(state.fsm, state.rules)
+    late = limit is not None and state.now_ms >= limit
+    done = _stop_done(state)
+    if not done and not late:
+        return
+    state.wishes.finished = True
+    resting = protect.resting(state)
+    outcome = "stopped" if done else "stop_timed_out"
+    out.bundle(
+        EvidenceMode.RUN,
+        EvidenceStatus.OK if done else EvidenceStatus.FINDING,
+        (state.wishes.stop or FsmReason.OPERATOR_STOP).value,
+        f"run {state.identity.run_id} ended: {outcome}",
+        outcome=outcome,
+        states=" ".join(state.counters.states),
+        resting="; ".join(resting) or "nothing",
+        fills=str(state.counters.fills),
+        trips=str(state.counters.trips),
+        trips_net=str(state.counters.trips_net),
+    )
+    out.do(Finish(outcome=outcome, clean=done, resting=resting))
+
+
+def _stop_under_way(state: EngineState) -> bool:
+    if state.fsm.state is FsmState.STOPPING:
+        return True
+    return state.fsm.state is FsmState.EMERGENCY and state.fsm.exit_requested
+
+
+def _stop_done(state: EngineState) -> bool:
+    """Proven: nothing may still fill, the dead-man is disarmed, and flat where that was promised."""
+    mode = state.fsm.stop_mode
+    if state.fsm.state is FsmState.EMERGENCY:
+        return protect.all_flat(state)
+    disarmed = all(not memory.maybe_armed for memory in state.deadman.values())
+    if mode is StopMode.LEAVE:
+        return disarmed or not state.rules.deadman.enabled
+    if not protect.proven_terminal(state) or not disarmed:
+        return False
+    return mode is StopMode.CANCEL or protect.all_flat(state)
+
+
+def deadline_ms(state: EngineState) -> int:
+    """When a deferred plan, a sweep's next round or the end of a stop is due, on the boot clock."""
+    offset = state.now_ms - state.venue_ms
+    times = [state.now_ms + RESIZE_MS]
+    for symbol in state.symbols.values():
+        if symbol.dirty and state.fsm.state in (*_QUOTING, *_REDUCING):
+            times.append(state.now_ms + 1)
+        if symbol.plan_wake_ms:
+            times.append(symbol.plan_wake_ms + offset)
+    if protect.is_exit_state(state.fsm.state):
+        times.append(state.now_ms + protect.SWEEP_RETRY_MS)
+        limit = stop_deadline_ms(state.fsm, state.rules)
+        if limit is not None:
+            times.append(limit)
+    return max(min(times), state.now_ms + 1)

@@ -1,0 +1,161 @@
+"""From facts to state: levels, transitions, and the answer an operator gets. The middle of a step."""
+
+from gridops.decide import drawdown, fsm, health
+from gridops.decide.health_facts import HealthFacts
+from gridops.decide.levels import apply_edges
+from gridops.domain.effects import Answer, LatchKill
+from gridops.domain.events import Event, OperatorInput, OrderReport, ViewChanged
+from gridops.domain.evidence_ref import EvidenceMode, EvidenceStatus
+from gridops.domain.records import ConditionEdge, Note, Transition
+from gridops.domain.vocabulary import FsmEvent, FsmState, OperatorCommand, Severity
+from gridops.runtime import facts as gathering
+from gridops.runtime.out import Out
+from gridops.runtime.state import EngineState
+
+SAMPLE_MS = 1_000
+_EVIDENT = (FsmState.DEGRADED, FsmState.PAUSED, FsmState.EMERGENCY)
+
+
+def run(state: EngineState, event: Event, out: Out) -> None:
+    """Judge the facts, move the levels, then the state machine until nothing moves."""
+    if state.now_ms >= state.sampled_ms + SAMPLE_MS or isinstance(event, OrderReport):
+        state.sampled_ms = state.now_ms
+        gathering.sample_drawdown(state)
+    if _may_skip(state, event):
+        return
+    known = gathering.gather(state)
+    symbols = tuple(state.symbols)
+    edges = health.detect(known, state.fsm, state.levels, state.now_ms, state.rules)
+    apply_edges(state.levels, state.fsm, edges, symbols, state.now_ms)
+    for edge in edges:
+        out.say(
+            ConditionEdge(
+                reason=edge.reason, scope=edge.scope, open=edge.open, detail=edge.detail, held_ms=edge.held_ms
+            )
+        )
+    moves = fsm.drive(state.fsm, _signals_of(state, known), state.now_ms)
+    for move in moves:
+        _moved(state, move, out)
+    if edges or moves:
+        for symbol in state.symbols.values():
+            symbol.dirty = True
+    state.wishes.acked = False
+    state.health_due_ms = _due(state, known)
+
+
+def _may_skip(state: EngineState, event: Event) -> bool:
+    """A market view under no open level cannot open one before the known deadline, unless its spread is odd."""
+    if not isinstance(event, ViewChanged) or state.levels or state.now_ms >= state.health_due_ms:
+        return False
+    symbol = state.symbols.get(event.view.symbol)
+    return symbol is not None and event.view.has_book and 0 < _spread(event) <= symbol.quiet_spread_ticks
+
+
+def _spread(event: ViewChanged) -> int:
+    return event.view.ask_ticks - event.view.bid_ticks
+
+
+def _signals_of(state: EngineState, known: HealthFacts) -> fsm.SignalsOf:
+    def signals_of(fsm_state: FsmState, since_ms: int) -> object:
+        return health.signals(fsm_state, since_ms, state.fsm, state.levels, known, state.now_ms, state.rules)
+
+    return signals_of  # type: ignore[return-value]
+
+
+def _due(state: EngineState, known: HealthFacts) -> int:
+    due = health.next_deadline(state.fsm, known, state.now_ms, state.rules)
+    return state.now_ms + SAMPLE_MS if due is None else max(due, state.now_ms + 1)
+
+
+def _moved(state: EngineState, move: fsm.Move, out: Out) -> None:
+    """Say a transition, order its evidence, and do what the move itself means."""
+    bundle = ""
+    if move.to_state in _EVIDENT:
+        mode = EvidenceMode.KILL if move.event is FsmEvent.KILL else EvidenceMode.TRANSITION
+        bundle = out.bundle(
+            mode,
+            EvidenceStatus.FINDING,
+            move.reason.value,
+            f"{move.from_state} -> {move.to_state}: {move.reason} ({move.detail})",
+            from_state=move.from_state.value,
+            to_state=move.to_state.value,
+            event=move.event.value,
+            detail=move.detail,
+            epoch=str(state.fsm.epoch),
+        )
+    out.say(
+        Transition(
+            from_state=move.from_state,
+            to_state=move.to_state,
+            event=move.event,
+            reason=move.reason,
+            epoch=state.fsm.epoch,
+            detail=move.detail,
+            bundle=bundle,
+        )
+    )
+    state.counters.states.append(move.to_state.value)
+    if move.event is FsmEvent.KILL:
+        out.do(LatchKill(latched=True, author=state.wishes.kill_author, reason=state.wishes.kill_reason))
+    elif move.event is FsmEvent.ACK:
+        _acknowledged(state, out)
+
+
+def _acknowledged(state: EngineState, out: Out) -> None:
+    """The kill is over: latch removed, drawdown re-based, levels of both closed by the next assessment."""
+    wishes = state.wishes
+    wishes.killed, wishes.kill_author, wishes.kill_reason = False, "", ""
+    state.drawdown = drawdown.rebase(state.drawdown)
+    state.health.resync_after_ms = state.now_ms
+    out.do(LatchKill(latched=False, author="", reason=""))
+
+
+def answer(state: EngineState, wish: OperatorInput, out: Out) -> None:
+    """Tell the operator what became of the request, in the resulting state."""
+    moved = [r for r in out.records if isinstance(r, Transition)]
+    bundle = next((r.bundle for r in reversed(moved) if r.bundle), "")
+    accepted, detail = _outcome(state, wish)
+    if not bundle and wish.command not in (OperatorCommand.STATUS,):
+        status = EvidenceStatus.OK if accepted else EvidenceStatus.FAILED
+        bundle = out.bundle(
+            EvidenceMode.FSM,
+            status,
+            f"operator_{wish.command}",
+            f"{wish.command} by {wish.author}: {wish.reason}",
+            author=wish.author,
+            said=wish.reason,
+            detail=detail,
+        )
+    if not accepted:
+        out.say(Note(topic="operator_refused", severity=Severity.WARN, detail=f"{wish.command}: {detail}"))
+    out.do(
+        Answer(
+            request_id=wish.request_id,
+            accepted=accepted,
+            state=state.fsm.state.value,
+            detail=detail,
+            bundle=bundle,
+        )
+    )
+
+
+def _outcome(state: EngineState, wish: OperatorInput) -> tuple[bool, str]:
+    held = ", ".join(f"{level.reason} ({level.detail})" for level in state.levels.values()) or "no level is open"
+    match wish.command:
+        case OperatorCommand.ACK:
+            if state.fsm.last_event is FsmEvent.ACK or state.fsm.state is not FsmState.EMERGENCY:
+                moved = state.fsm.last_event is FsmEvent.ACK
+                return moved, "acknowledged" if moved else f"the state is {state.fsm.state}: nothing to acknowledge"
+            known = gathering.gather(state)
+            known.ack_requested, known.ack_accepts_position = True, wish.accept_position
+            return False, health.ack_refusal(state.fsm, state.levels, known) or f"still held: {held}"
+        case OperatorCommand.RESUME:
+            return True, f"the pause is lifted; {held}"
+        case OperatorCommand.STATUS:
+            return True, f"{held}; last transition {state.fsm.last_reason or 'none'}"
+        case _:
+            return True, held
+
+
+def deadline_ms(state: EngineState) -> int:
+    return min(state.health_due_ms, state.sampled_ms + SAMPLE_MS)

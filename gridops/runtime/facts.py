@@ -1,0 +1,207 @@
+"""Translate the state into what health judges. Reads only; every unknown stays unknown."""
+
+from decimal import Decimal
+
+from gridops.decide import budget, deadman, drawdown, exposure, sync
+from gridops.decide.health_facts import HealthFacts, SymbolFacts
+from gridops.domain.market import Signal
+from gridops.domain.vocabulary import MismatchKind, OrderState, QueryKind, Severity
+from gridops.runtime import protect
+from gridops.runtime.state import EngineState, SymbolState
+
+DAY_MS = 86_400_000
+_POSITION = (MismatchKind.POSITION_QTY, MismatchKind.POSITION_SIDE)
+
+
+def equity(state: EngineState) -> Decimal | None:
+    """Wallet by our ledger plus unrealised at the newest mark, in the settlement asset; None while unknown."""
+    if not state.ledger.opened:
+        return None
+    asset = next(iter(state.symbols.values())).instrument.settle_asset
+    total = state.ledger.wallet.get(asset, Decimal(0))
+    for symbol in state.symbols.values():
+        value = unrealised(symbol)
+        if value is None:
+            return None
+        total += value
+    return total
+
+
+def unrealised(symbol: SymbolState) -> Decimal | None:
+    """Open lots at the mark against what they cost, by our own books; None when there is a position and no mark."""
+    if not symbol.trips.lots:
+        return Decimal(0)
+    mark = symbol.view.mark_ticks or symbol.view.bid_ticks
+    if not mark:
+        return None
+    units = 0
+    for lot in symbol.trips.lots:
+        entry = lot.entry_units * lot.remaining // lot.lots if lot.lots else 0
+        units += (mark * lot.remaining - entry) * lot.side.sign
+    return symbol.instrument.unit * units
+
+
+def micro(amount: Decimal) -> int:
+    """Millionths of the settlement asset, for integer comparison."""
+    return int(amount * 1_000_000)
+
+
+def mark_ticks(symbol: SymbolState) -> int:
+    return symbol.view.mark_ticks or (symbol.view.mid2_ticks + 1) // 2
+
+
+def wce_units(symbol: SymbolState) -> int:
+    venue = symbol.venue_lots if symbol.venue_lots_ms > symbol.last_fill_ms else None
+    return exposure.wce_units(symbol.position_lots, venue, symbol.orders.values(), mark_ticks(symbol))
+
+
+def gather(state: EngineState) -> HealthFacts:
+    """All facts as of the newest input."""
+    health, wishes, reconciled = state.health, state.wishes, state.sync.reconciled_ms
+    unknown, unknown_since = _unknown_orders(state)
+    expiry = _signal_expiry(state)
+    facts = HealthFacts(
+        symbols=[_symbol(state, symbol) for symbol in state.symbols.values()],
+        kill_latched=wishes.killed,
+        drawdown_latched=state.drawdown.latched,
+        daily_drawdown=state.drawdown.daily_latched,
+        day_ends_ms=state.now_ms + DAY_MS - state.venue_ms % DAY_MS,
+        margin_ratio_bps=health.margin_ratio_bps if state.ledger.opened else None,
+        stop=wishes.stop,
+        operator_pause="operator" if wishes.paused else "",
+        ack_requested=wishes.acked,
+        ack_accepts_position=wishes.accept_position,
+        flat_read_ms=_flat_read_ms(state),
+        user_up=health.user_up,
+        user_since_ms=health.user_since_ms or None,
+        clock_offset_ms=health.clock_error_ms if health.clock_read_ms else None,
+        filters_ms=health.rules_read_ms or None,
+        orders_unknown=unknown,
+        unknown_since_ms=unknown_since,
+        reconcile_started_ms=reconciled or None,
+        reconcile_ended_ms=state.sync.reconciled_end_ms if reconciled else None,
+        journal_ok=health.journal_ok,
+        disk_ok=health.disk_ok,
+        lease_held=health.lease_held,
+        foreign_writer=health.foreign_writer,
+        banned_until_ms=health.banned_until_ms or None,
+        auth_rejected=health.auth_rejected,
+        venue_failures=health.venue_failures,
+        fingerprint_ok=health.fingerprint_ok,
+        modes_ok=health.modes_ok if state.ledger.opened else None,
+        resumed=bool(health.resumed_ms) and reconciled < health.resumed_ms,
+        loop_lag_ms=health.loop_lag_ms,
+        loop_lag_seen_ms=health.loop_lag_seen_ms or None,
+        armed=state.identity.armed,
+        leader=health.lease_held,
+        feeds_ready=_feeds_ready(state),
+        toxicity=_signal(state, "toxicity"),
+        loss_streak=_signal(state, "loss_streak") is not None,
+        maintenance=_signal(state, "maintenance") is not None,
+        signals_expire_ms=expiry,
+        account_wce=sum(micro(s.instrument.unit * wce_units(s)) for s in state.symbols.values()),
+        account_cap=micro(state.rules.risk.account_cap),
+        budget_used_pct=budget.used_pct(state.budget, state.rules.budget, state.venue_ms),
+        budget_frees_ms=None,
+    )
+    frees = budget.frees_ms(state.budget, state.venue_ms)
+    if frees is not None:
+        facts.budget_frees_ms = frees + state.now_ms - state.venue_ms
+    return facts
+
+
+def _feeds_ready(state: EngineState) -> bool:
+    return bool(state.symbols) and all(s.view.has_book and s.view.mark_ticks for s in state.symbols.values())
+
+
+def _flat_read_ms(state: EngineState) -> int | None:
+    if not state.symbols or not protect.all_flat(state):
+        return None
+    asked = min(symbol.venue_lots_ms for symbol in state.symbols.values())
+    return asked + state.now_ms - state.venue_ms
+
+
+def _unknown_orders(state: EngineState) -> tuple[int, int | None]:
+    count, oldest = 0, None
+    for symbol in state.symbols.values():
+        for order in symbol.orders.values():
+            lost = order.pending is not None and order.pending.unknown
+            if order.state is OrderState.UNKNOWN or lost:
+                count += 1
+                since = order.pending.sent_ms if order.pending is not None and lost else order.created_ms
+                oldest = since if oldest is None else min(oldest, since)
+    return count, None if oldest is None else oldest + state.now_ms - state.venue_ms
+
+
+def _live_signal(state: EngineState, name: str) -> Signal | None:
+    signal = state.signals.get(name)
+    if signal is None or signal.as_of_ms + signal.ttl_ms <= state.venue_ms:
+        return None
+    return signal
+
+
+def _signal(state: EngineState, name: str) -> int | None:
+    signal = _live_signal(state, name)
+    return None if signal is None else signal.scaled
+
+
+def _signal_expiry(state: EngineState) -> int | None:
+    live = [s for name in sorted(state.signals) if (s := _live_signal(state, name)) is not None]
+    if not live:
+        return None
+    return min(s.as_of_ms + s.ttl_ms for s in live) + state.now_ms - state.venue_ms
+
+
+def _symbol(state: EngineState, symbol: SymbolState) -> SymbolFacts:
+    view, instrument = symbol.view, symbol.instrument
+    offset = state.venue_ms - state.now_ms
+    spread = None
+    if view.has_book:
+        spread = (view.ask_ticks - view.bid_ticks) * 2_000_000 // view.mid2_ticks
+    severity, detail = _mismatch(state, symbol.symbol)
+    mark = mark_ticks(symbol)
+    dead = state.deadman.get(symbol.symbol)
+    return SymbolFacts(
+        symbol=symbol.symbol,
+        book_seen_ms=view.book_seen_ms or None,
+        book_lag_ms=max(0, view.book_seen_ms + offset - view.book_event_ms) if view.book_event_ms else 0,
+        mark_seen_ms=view.mark_seen_ms or None,
+        mark_lag_ms=max(0, view.mark_seen_ms + offset - view.mark_event_ms) if view.mark_event_ms else 0,
+        book_valid=view.has_book and symbol.symbol not in state.health.book_invalid,
+        spread_cbps=spread,
+        mismatch=severity,
+        mismatch_detail=detail,
+        deadman_fired=dead is not None and deadman.presumed_fired(dead, state.now_ms, state.rules.deadman),
+        wce_units=wce_units(symbol),
+        cap_units=instrument.units(state.rules.risk.symbol_cap),
+        filled_units=abs(symbol.venue_lots) * mark if symbol.venue_lots_ms else None,
+    )
+
+
+def _mismatch(state: EngineState, name: str) -> tuple[Severity | None, str]:
+    worst: Severity | None = None
+    detail = ""
+    for known in state.sync.suspicions.values():
+        concerns = known.symbol == name and known.kind in _POSITION and known.confirmed
+        if concerns and worst is not Severity.CRITICAL:
+            worst, detail = known.severity, f"local {known.local}, venue {known.venue}"
+    return worst, detail
+
+
+def sample_drawdown(state: EngineState) -> None:
+    """Feed the newest equity into the drawdown series, at most once a second, and ask the venue when it looks bad."""
+    state.drawdown = drawdown.roll_day(state.drawdown, state.venue_ms)
+    now = equity(state)
+    marks = [symbol.view.mark_event_ms for symbol in state.symbols.values()]
+    if now is None or not marks or not min(marks):
+        return
+    state.drawdown = drawdown.sample(
+        state.drawdown,
+        micro(now),
+        mark_event_ms=max(marks),
+        now_ms=state.now_ms,
+        wall_ms=state.venue_ms,
+        rules=state.rules.risk,
+    )
+    if drawdown.wants_read(state.drawdown):
+        sync.want(state.sync, QueryKind.POSITIONS, "", state.now_ms)

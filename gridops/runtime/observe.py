@@ -1,0 +1,303 @@
+"""Fold one input into the state. Together with `commit` this is the only code that changes it.
+
+`observe` dispatches; the parts with more to say live beside it: fills, orders, reads.
+"""
+
+from typing import assert_never
+
+from gridops.decide import budget, deadman, fsm, regime, sync, volatility
+from gridops.decide.levels import rebase
+from gridops.domain.events import (
+    AccountReport,
+    Boot,
+    BudgetSeen,
+    Event,
+    Header,
+    LeaseSeen,
+    LoopReport,
+    MarketEnded,
+    OperatorInput,
+    OrderReport,
+    QueryReply,
+    SignalChanged,
+    SinkReport,
+    StopSignal,
+    StreamChanged,
+    VenueNotice,
+    ViewChanged,
+    Woke,
+    WriteReply,
+)
+from gridops.domain.market import MarketView
+from gridops.domain.vocabulary import (
+    FsmReason,
+    OperatorCommand,
+    OpKind,
+    OrderState,
+    QueryKind,
+    Severity,
+    Stream,
+    VenueCode,
+    WriteOutcome,
+)
+from gridops.runtime import observe_orders, observe_reads
+from gridops.runtime.out import Out
+from gridops.runtime.state import EngineState, Health, Identity, SymbolState, Wishes
+
+
+def observe(state: EngineState, header: Header, event: Event, out: Out) -> None:
+    """Take one input in; say what it changed."""
+    state.seq = header.seq
+    state.now_ms = header.boot_ns // 1_000_000
+    state.venue_ms = header.venue_ms
+    state.wall_ms = header.wall_ms
+    match event:
+        case ViewChanged():
+            _view(state, event.view, out)
+        case OrderReport():
+            observe_orders.on_report(state, event, out)
+        case WriteReply():
+            _write(state, event, out)
+        case QueryReply():
+            observe_reads.on_query(state, event, out)
+        case AccountReport():
+            _account(state, event, out)
+        case BudgetSeen():
+            _budget(state, event, out)
+        case StreamChanged():
+            _stream(state, event, out)
+        case OperatorInput():
+            _operator(state, event, out)
+        case StopSignal():
+            _stop(state, FsmReason.SIGNAL)
+        case MarketEnded():
+            _stop(state, FsmReason.MARKET_ENDED)
+        case LeaseSeen():
+            state.health.lease_held = event.held and event.epoch == state.identity.epoch
+        case SinkReport():
+            _sink(state, event)
+        case LoopReport():
+            _loop(state, event, out)
+        case SignalChanged():
+            state.signals[event.signal.name] = event.signal
+            _all_dirty(state)
+        case VenueNotice():
+            _notice(state, event, out)
+        case Boot():
+            _boot(state, header, event)
+        case Woke():
+            pass
+        case _:
+            assert_never(event)
+
+
+def _all_dirty(state: EngineState) -> None:
+    for symbol in state.symbols.values():
+        symbol.dirty = True
+
+
+def _view(state: EngineState, view: MarketView, out: Out) -> None:
+    symbol = state.symbols.get(view.symbol)
+    if symbol is None:
+        return
+    known = symbol.view
+    if view.book_event_ms < known.book_event_ms:
+        out.note(
+            "time_regression",
+            Severity.WARN,
+            f"{view.symbol} book time fell by {known.book_event_ms - view.book_event_ms} ms",
+        )
+        return
+    symbol.view = view
+    if view.has_book:
+        volatility.observe_mid(symbol.volatility, view.mid2_ticks, view.book_event_ms)
+        state.health.book_invalid.pop(view.symbol, None)
+
+
+def _account(state: EngineState, report: AccountReport, out: Out) -> None:
+    """Balances here are the venue's word; the ledger moves by fills and income rows, so this is only compared."""
+    for balance in report.balances:
+        state.ledger.venue_wallet[balance.asset] = balance.wallet
+    if report.reason not in ("ORDER",):
+        sync.want(state.sync, QueryKind.INCOME, "", state.now_ms, after_ms=300)
+        sync.want(state.sync, QueryKind.POSITIONS, "", state.now_ms, after_ms=300)
+        out.note("account_update", Severity.INFO, report.reason[:60])
+
+
+def _budget(state: EngineState, seen: BudgetSeen, out: Out) -> None:
+    budget.seen(state.budget, seen, state.venue_ms)
+    if seen.banned:
+        until_ms = state.budget.banned_until_ms + state.now_ms - state.venue_ms
+        state.health.banned_until_ms = max(state.health.banned_until_ms, until_ms)
+        out.note("rate_banned", Severity.CRITICAL, f"retry after {seen.retry_after_ms} ms")
+
+
+def _stream(state: EngineState, change: StreamChanged, out: Out) -> None:
+    out.note(
+        "stream", Severity.INFO if change.up else Severity.WARN, f"{change.stream} up={change.up} {change.detail[:120]}"
+    )
+    if change.stream is Stream.USER:
+        state.health.user_up = change.up
+        state.health.user_since_ms = state.now_ms
+        _distrust(state)
+    else:
+        state.health.market_up = change.up
+
+
+def _distrust(state: EngineState) -> None:
+    """What we believe about orders and fills may have gaps: a full reconcile must begin after this."""
+    state.health.resync_after_ms = state.now_ms
+    for kind, name in sync.symbol_reads(state.symbols):
+        sync.want(state.sync, kind, name, state.now_ms)
+
+
+def _operator(state: EngineState, wish: OperatorInput, out: Out) -> None:
+    wishes = state.wishes
+    out.note("operator", Severity.INFO, f"{wish.command} by {wish.author[:60]}: {wish.reason[:160]}")
+    match wish.command:
+        case OperatorCommand.KILL:
+            wishes.killed, wishes.acked = True, False
+            wishes.kill_author, wishes.kill_reason = wish.author, wish.reason
+        case OperatorCommand.PAUSE:
+            wishes.paused = True
+        case OperatorCommand.RESUME:
+            wishes.paused = False
+        case OperatorCommand.ACK:
+            wishes.acked, wishes.accept_position = True, wish.accept_position
+        case OperatorCommand.STOP:
+            if wish.stop_mode is not None:
+                state.fsm.stop_mode = wish.stop_mode
+            _stop(state, FsmReason.OPERATOR_STOP)
+        case OperatorCommand.STATUS:
+            pass
+    _all_dirty(state)
+
+
+def _stop(state: EngineState, reason: FsmReason) -> None:
+    if state.wishes.stop is None:
+        state.wishes.stop, state.wishes.stop_since_ms = reason, state.now_ms
+    _all_dirty(state)
+
+
+def _sink(state: EngineState, report: SinkReport) -> None:
+    if report.sink == "journal":
+        state.health.journal_ok = report.ok
+    elif report.sink == "evidence":
+        state.health.evidence_ok = report.ok
+    elif report.sink == "disk":
+        state.health.disk_ok = report.ok
+
+
+def _loop(state: EngineState, report: LoopReport, out: Out) -> None:
+    state.health.loop_lag_ms, state.health.loop_lag_seen_ms = report.lag_ms, state.now_ms
+    if report.resumed:
+        state.health.resumed_ms = state.now_ms
+        _distrust(state)
+        _all_dirty(state)
+        out.note("resumed", Severity.WARN, f"the process stood still for {report.lag_ms} ms")
+
+
+def _notice(state: EngineState, notice: VenueNotice, out: Out) -> None:
+    out.note(f"venue_{notice.kind.lower()}"[:60], Severity.WARN, f"{notice.symbol} {notice.detail}"[:200])
+    if notice.kind == "book_invalid" and notice.symbol in state.symbols:
+        state.health.book_invalid.setdefault(notice.symbol, state.now_ms)
+    if notice.kind == "ACCOUNT_CONFIG_UPDATE":
+        sync.want(state.sync, QueryKind.POSITIONS, "", state.now_ms)
+    if notice.kind == "MARGIN_CALL":
+        state.health.margin_ratio_bps = 10_000
+        sync.want(state.sync, QueryKind.POSITIONS, "", state.now_ms)
+
+
+def _write(state: EngineState, reply: WriteReply, out: Out) -> None:
+    """Operations of orders are numbered upwards from 1, dead-man beats downwards from -1."""
+    if reply.op_id < 0:
+        _deadman_reply(state, reply, out)
+    else:
+        observe_orders.on_write(state, reply, out)
+    match reply.code:
+        case VenueCode.OK:
+            state.health.venue_failures = 0
+            state.health.auth_rejected = False
+        case VenueCode.TIMEOUT | VenueCode.OVERLOADED:
+            state.health.venue_failures += 1
+        case VenueCode.AUTH:
+            state.health.auth_rejected = True
+        case VenueCode.CLOCK:
+            sync.want(state.sync, QueryKind.TIME, "", state.now_ms)
+
+
+def _deadman_reply(state: EngineState, reply: WriteReply, out: Out) -> None:
+    """Beats carry negative operation ids; the symbol stands in `detail`."""
+    kind, name, beat = state.op_owner.pop(reply.op_id, ("", "", ""))
+    if kind != OpKind.DEADMAN or name not in state.deadman:
+        return
+    ok = reply.outcome is WriteOutcome.CONFIRMED
+    memory = state.deadman[name]
+    deadman.answered(memory, deadman.Beat(beat), ok=ok)
+    state.symbols[name].dirty = True
+    if not ok:
+        out.note("deadman_beat", Severity.WARN, f"{name} {reply.outcome} {reply.code}")
+
+
+def _boot(state: EngineState, header: Header, boot: Boot) -> None:
+    """A run begins. What an earlier one left in flight is UNKNOWN; operator levels and latches stay."""
+    first = not state.booted
+    previous = state.identity.fingerprint
+    state.identity = Identity(
+        run_id=boot.run_id,
+        instance_tag=boot.instance_tag,
+        account=boot.account,
+        fingerprint=previous or boot.fingerprint,
+        epoch=boot.epoch,
+        build=boot.build,
+        armed=boot.armed,
+        live=boot.live,
+        boot_id=header.boot_id,
+    )
+    state.rules = boot.rules
+    state.booted = True
+    state.health = Health(boot_ms=state.now_ms, resync_after_ms=state.now_ms, rules_read_ms=state.now_ms)
+    state.health.fingerprint_ok = not previous or previous == boot.fingerprint
+    wishes = state.wishes
+    state.wishes = Wishes(
+        killed=wishes.killed or boot.kill_latched,
+        kill_author=wishes.kill_author,
+        kill_reason=wishes.kill_reason,
+        paused=wishes.paused,
+    )
+    for instrument in boot.instruments:
+        _enter_symbol(state, instrument.symbol, boot, first)
+    state.sync = sync.SyncState()
+    state.budget = budget.new_ledger()
+    state.op_owner.clear()
+    state.counters.states.clear()
+    state.fsm = fsm.boot(None if first else state.fsm, boot.rules.stop_mode, state.now_ms)
+    rebase(state.levels, state.now_ms)
+    state.sampled_ms = state.wake_at_ms = state.health_due_ms = 0
+    state.counters.states.append(state.fsm.state.value)
+
+
+def _enter_symbol(state: EngineState, name: str, boot: Boot, first: bool) -> None:
+    instrument = next(i for i in boot.instruments if i.symbol == name)
+    symbol = state.symbols.get(name)
+    if symbol is None:
+        symbol = SymbolState(symbol=name, view=MarketView(symbol=name), instrument=instrument)
+        state.symbols[name] = symbol
+    symbol.instrument = instrument
+    symbol.view = MarketView(symbol=name)
+    symbol.dirty = True
+    symbol.venue_lots_ms = 0
+    symbol.quiet_low_mid2, symbol.quiet_high_mid2 = 1, 0
+    symbol.refill_until.clear()
+    symbol.refused.clear()
+    symbol.last_choice.clear()
+    symbol.regime = regime.RegimeState()
+    symbol.volatility.last_ms = 0
+    state.deadman[name] = deadman.DeadmanMemory(maybe_armed=not first)
+    symbol.named.clear()
+    if not first:
+        for order in symbol.orders.values():
+            if order.state in (OrderState.INTENT, OrderState.SENT):
+                order.state = OrderState.UNKNOWN
+            if order.pending is not None:
+                order.pending.unknown = True

@@ -1,0 +1,77 @@
+"""One event, straight down: the only place that sequences decisions.
+
+observe -> assess -> transition -> ladder -> permit -> route -> commit. No clock, no chance, no I/O: equal history in,
+equal records out. A market tick that changes nothing ends after the fold.
+"""
+
+from dataclasses import dataclass, field
+
+from gridops.domain.effects import Effect
+from gridops.domain.events import Event, Header, OperatorInput, ViewChanged
+from gridops.domain.orders import Fill, Order
+from gridops.domain.records import Record
+from gridops.domain.vocabulary import FsmState
+from gridops.runtime import act, assess, truth
+from gridops.runtime.observe import observe
+from gridops.runtime.out import Out
+from gridops.runtime.state import EngineState
+
+
+@dataclass(slots=True)
+class Step:
+    """What one input led to. `wake_at_ms` (boot clock) is the earliest open deadline; 0 = none."""
+
+    records: list[Record] = field(default_factory=list)
+    effects: list[Effect] = field(default_factory=list)
+    wake_at_ms: int = 0
+    durable: bool = False
+    """Carries place or amend intents: the row must be on the disk before they leave."""
+    orders: tuple[Order, ...] = ()
+    fills: tuple[Fill, ...] = ()
+
+
+def step(state: EngineState, header: Header, event: Event) -> Step:
+    """Take one input in and decide everything that follows from it."""
+    out = Out(header, state.identity.run_id)
+    observe(state, header, event, out)
+    if type(event) is ViewChanged and not out.records and _quiet(state, event):
+        return Step(wake_at_ms=state.wake_at_ms)
+    if state.booted:
+        assess.run(state, event, out)
+        act.run(state, out)
+        truth.run(state, out)
+        if isinstance(event, OperatorInput):
+            assess.answer(state, event, out)
+        act.finish(state, out)
+        state.wake_at_ms = _wake(state)
+    return Step(
+        records=out.records,
+        effects=out.effects,
+        wake_at_ms=state.wake_at_ms,
+        durable=out.durable,
+        orders=tuple(out.touched.values()),
+        fills=tuple(out.fills),
+    )
+
+
+def _quiet(state: EngineState, event: ViewChanged) -> bool:
+    """Nothing but the market moved, and it stayed where every order keeps its place."""
+    if state.levels or state.fsm.state is not FsmState.ACTIVE or state.now_ms >= state.wake_at_ms:
+        return False
+    view = event.view
+    symbol = state.symbols.get(view.symbol)
+    return (
+        symbol is not None
+        and not symbol.dirty
+        and symbol.quiet_low_mid2 <= view.bid_ticks + view.ask_ticks <= symbol.quiet_high_mid2
+        and 0 < view.ask_ticks - view.bid_ticks <= symbol.quiet_spread_ticks
+    )
+
+
+def _wake(state: EngineState) -> int:
+    """Earliest deadline on the boot clock: health, plans, truth, the dead-man, and the once-a-second look."""
+    return min(
+        assess.deadline_ms(state),
+        act.deadline_ms(state),
+        truth.deadline_ms(state),
+    )
