@@ -25,9 +25,7 @@ _WINDOW_MS = 7 * _DAY_MS
 @private("POST", "/fapi/v1/order")
 def place(world: World, account: Account, params: Params) -> dict[str, Any]:
     """Place; ACK (default) shows the order as accepted, RESULT as it stands."""
-    style = text(params, "newOrderRespType") or "ACK"
-    if style not in ("ACK", "RESULT"):
-        raise VenueError(-1136, "Invalid newOrderRespType.")
+    style = _style(params)
     order = ordering.place(world, account, params)
     body = order_views.reply(world.markets[order.symbol], order, slim=world.fidelity.slim_replies)
     if style == "ACK":
@@ -38,9 +36,17 @@ def place(world: World, account: Account, params: Params) -> dict[str, Any]:
     return body
 
 
+def _style(params: Params) -> str:
+    style = text(params, "newOrderRespType") or "ACK"
+    if style not in ("ACK", "RESULT"):
+        raise VenueError(-1136, "Invalid newOrderRespType.")
+    return style
+
+
 @private("POST", "/fapi/v1/order/test")
 def place_test(world: World, account: Account, params: Params) -> dict[str, Any]:
     """Every rule of a new order, no order."""
+    _style(params)
     plan = ordering.draft(world, account, params)
     return order_views.reply(plan.market, plan.order, slim=False)
 

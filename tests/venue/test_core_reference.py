@@ -1,0 +1,203 @@
+"""The fast book fills, positions and pays exactly as a slow token-by-token venue under random operations."""
+
+import copy
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+from gridops.venue.core import VenueCore, VenueError
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.venue.core_kit import BTC, Desk
+from tests.venue.reference_book import SlowVenue, Ticket
+
+SPEC = replace(
+    BTC,
+    tick_size=Decimal(1),
+    step_size=Decimal(1),
+    min_price=Decimal(1),
+    min_qty=Decimal(1),
+    min_notional=Decimal(1),
+    multiplier_up=Decimal(5),
+    multiplier_down=Decimal("0.2"),
+    price_precision=0,
+    quantity_precision=0,
+)
+PRICE, LOTS = st.integers(94, 106), st.integers(1, 6)
+SIDE, OWNER = st.sampled_from(["BUY", "SELL"]), st.sampled_from(["a", "b"])
+STP = st.sampled_from(["NONE", "EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH"])
+OPERATION = st.one_of(
+    st.tuples(st.just("limit"), OWNER, SIDE, PRICE, LOTS, STP, st.sampled_from(["GTC", "IOC", "GTX", "FOK"])),
+    st.tuples(st.just("limit"), OWNER, SIDE, PRICE, LOTS, STP, st.just("GTC")),
+    st.tuples(st.just("market"), OWNER, SIDE, LOTS, STP),
+    st.tuples(st.just("cancel"), st.integers(0, 30)),
+    st.tuples(st.just("amend"), st.integers(0, 30), PRICE, LOTS),
+    st.tuples(st.just("tape"), st.integers(0, 4), st.integers(1, 8), SIDE),
+    st.tuples(st.just("level"), SIDE, st.integers(0, 3), st.integers(0, 6)),
+    st.tuples(st.just("move"), st.integers(97, 103), st.lists(st.integers(0, 6), min_size=6, max_size=6)),
+    st.tuples(st.just("outsider"), SIDE, LOTS),
+)
+
+
+def attempt(call: Callable[[], dict[str, Any]]) -> dict[str, Any] | int:
+    """The answer, or the code it was refused with."""
+    try:
+        return call()
+    except VenueError as error:
+        return error.code
+
+
+class Twins:
+    """Both venues fed with the same operations."""
+
+    def __init__(self) -> None:
+        self.desk = Desk(SPEC, wallet="100000000")
+        self.slow = SlowVenue()
+        self.ids: list[dict[str, Any]] = []
+        self.mid = 100
+        self.move(100, [3, 3, 3, 3, 3, 3])
+
+    def move(self, mid: int, lots: list[int]) -> None:
+        """The outside book jumps to another mid."""
+        self.mid = mid
+        wanted = {
+            "BUY": {mid - 1 - i: lots[i] for i in range(3)},
+            "SELL": {mid + i: lots[3 + i] for i in range(3)},
+        }
+        self.desk.book(wanted["BUY"].items(), wanted["SELL"].items())
+        for side, levels in wanted.items():
+            for price in list(self.slow.levels[side]):
+                if price not in levels and 0 in self.slow.levels[side][price]:
+                    self.slow.state(side, price, 0)
+            for price, count in levels.items():
+                self.slow.state(side, price, count)
+        self.slow.uncross()
+
+    def level(self, side: str, depth: int, lots: int) -> None:
+        """One outside level is stated anew."""
+        price = self.mid - 1 - depth if side == "BUY" else self.mid + depth
+        levels = [(price, lots)]
+        self.desk.diff(levels if side == "BUY" else (), levels if side == "SELL" else ())
+        self.slow.state(side, price, lots)
+        self.slow.uncross()
+
+    def tape(self, depth: int, lots: int, hit: str) -> None:
+        """A public trade hit the bids (BUY) or the asks."""
+        price = self.mid - 1 - depth if hit == "BUY" else self.mid + depth
+        self.desk.tape(price, lots, seller=hit == "BUY")
+        self.slow.tape(price, lots, hit)
+
+    def limit(self, owner: str, side: str, price: int, lots: int, stp: str, tif: str) -> None:
+        """A limit order; a refusal must be one that the slow venue understands too."""
+        more = {"timeInForce": tif, "selfTradePreventionMode": stp}
+        number = len(self.ids) + 1
+        ticket = Ticket(number, owner, side, price, lots, stp if tif in ("GTC", "IOC") else "NONE")
+        opposite = self.slow.levels["SELL" if side == "BUY" else "BUY"]
+        reach = sum(len(q) for p, q in opposite.items() if (p <= price if side == "BUY" else p >= price))
+        placed = attempt(lambda: self.desk.place(side, str(lots), str(price), owner, **more))
+        if isinstance(placed, int):
+            assert (placed == -5022 and tif == "GTX" and reach) or (placed == -5021 and reach < lots)
+            return
+        self.ids.append(placed)
+        assert not (tif == "GTX" and reach) and not (tif == "FOK" and reach < lots)
+        self.slow.enter(ticket, price, tif in ("GTC", "GTX"))
+
+    def market(self, owner: str, side: str, lots: int, stp: str) -> None:
+        """A market order; without any counterparty it is refused."""
+        other = "SELL" if side == "BUY" else "BUY"
+        placed = attempt(lambda: self.desk.place(side, str(lots), None, owner, selfTradePreventionMode=stp))
+        if isinstance(placed, int):
+            assert placed == -4131 and not self.slow.levels[other]
+            return
+        self.ids.append(placed)
+        self.slow.enter(Ticket(len(self.ids), owner, side, 0, lots, stp), None, False)
+
+    def _pick(self, index: int) -> Ticket | None:
+        alive = [ticket for ticket in self.slow.tickets.values() if ticket.alive]
+        return alive[index % len(alive)] if alive else None
+
+    def cancel(self, index: int) -> None:
+        """Cancel some open order."""
+        ticket = self._pick(index)
+        if ticket is not None:
+            placed = self.ids[ticket.number - 1]
+            self.desk.call("DELETE", "v1/order", ticket.owner, orderId=str(placed["orderId"]))
+            self.slow.cancel(ticket.number)
+
+    def amend(self, index: int, price: int, lots: int) -> None:
+        """Amend some open order; a post-only one that would take ends."""
+        ticket = self._pick(index)
+        if ticket is None:
+            return
+        placed = self.ids[ticket.number - 1]
+        answer = attempt(lambda: self.desk.amend(placed, str(lots), str(price), ticket.owner))
+        if isinstance(answer, int):
+            assert answer == -5027 and (ticket.price, ticket.lots) == (price, lots)
+            return
+        if answer["status"] == "CANCELED" and not ticket.filled:
+            assert answer["timeInForce"] == "GTX"
+            self.slow.cancel(ticket.number)
+        else:
+            self.slow.amend(ticket.number, price, lots)
+
+    def outsider(self, side: str, lots: int) -> None:
+        """Somebody outside takes."""
+        self.desk.core.external_trade("BTCUSDT", side, lots)
+        self.slow.take(side, None, lots, None)
+
+    def compare(self) -> None:
+        """Filled lots and averages per order, open orders, positions, money."""
+        truth = self.desk.core.truth()
+        assert truth["violations"] == []
+        shown = {row["orderId"]: row for row in truth["orders"]}
+        for number, placed in enumerate(self.ids, start=1):
+            row, ticket = shown[placed["orderId"]], self.slow.tickets[number]
+            assert int(row["executedQty"]) == ticket.filled
+            assert (row["status"] in ("NEW", "PARTIALLY_FILLED")) == ticket.alive
+            spent = sum(price for price, _ in self.slow.fills.get(number, []))
+            assert Decimal(row["cumQuote"]) == spent
+            if ticket.alive:
+                queue = self.slow.levels[ticket.side][ticket.price]
+                assert row["queueAheadLots"] == queue[: queue.index(number)].count(0)
+        for owner in ("a", "b"):
+            account = truth["accounts"][owner]
+            position = account["positions"].get("BTCUSDT", {"lots": 0, "entry": "0"})
+            assert position["lots"] == self.slow.position(owner)
+            entry = Fraction(Decimal(position["entry"]))
+            worth = Fraction(Decimal(account["wallet"]["USDT"])) - entry * position["lots"] - 100_000_000
+            assert abs(worth - self.slow.cash(owner)) < Fraction(1, 10**5)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(st.lists(OPERATION, min_size=1, max_size=40))
+def test_fast_and_slow_venue_agree(operations: list[tuple[Any, ...]]) -> None:
+    twins = Twins()
+    for name, *arguments in operations:
+        getattr(twins, name)(*arguments)
+        twins.compare()
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(st.lists(OPERATION, min_size=1, max_size=25), st.lists(OPERATION, min_size=1, max_size=15))
+def test_a_restarted_venue_continues_identically(before: list[tuple[Any, ...]], after: list[tuple[Any, ...]]) -> None:
+    twins = Twins()
+    for name, *arguments in before:
+        getattr(twins, name)(*arguments)
+    saved = twins.desk.core.dump()
+    reloaded = VenueCore.load(saved)
+    assert reloaded.dump() == saved
+    twins.desk.core.drain()
+    told = []
+    for core in (twins.desk.core, reloaded):
+        probe = Desk(SPEC)
+        probe.core = core
+        other = Twins.__new__(Twins)
+        other.desk, other.mid, other.ids = probe, twins.mid, list(twins.ids)
+        other.slow = copy.deepcopy(twins.slow)
+        for name, *arguments in after:
+            getattr(other, name)(*arguments)
+        other.compare()
+        told.append(([event.payload for event in core.drain()], core.dump()))
+    assert told[0] == told[1]
