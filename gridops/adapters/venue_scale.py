@@ -24,30 +24,22 @@ class Scale:
 
     def exact(self, text: str) -> int:
         """How many sizes the decimal string is. ValueError when it is not a whole number of them."""
-        whole, _, fraction = text.partition(".")
+        whole, fraction = _parts(text)
         places = self._places
         if len(fraction) != places:
             if fraction[places:].strip("0"):
                 raise ValueError(f"{_shown(text)} is finer than the grid")
             fraction = fraction[:places].ljust(places, "0")
-        digits = whole + fraction
-        unsigned = digits[1:] if digits[:1] == "-" else digits
-        if not (unsigned.isascii() and unsigned.isdecimal()):
-            raise ValueError(f"{_shown(text)} is not a decimal")
-        count, rest = divmod(int(digits), self._units)
+        count, rest = divmod(int(whole + fraction), self._units)
         if rest:
             raise ValueError(f"{_shown(text)} is not on the grid")
         return count
 
     def nearest(self, text: str) -> int:
         """The closest whole number of sizes, ties to even: for marks and averages."""
-        whole, _, fraction = text.partition(".")
-        digits = whole + fraction
-        unsigned = digits[1:] if digits[:1] == "-" else digits
-        if not (unsigned.isascii() and unsigned.isdecimal()):
-            raise ValueError(f"{_shown(text)} is not a decimal")
+        whole, fraction = _parts(text)
         size = self._units * int(10 ** len(fraction))
-        count, rest = divmod(int(digits) * self._power, size)
+        count, rest = divmod(int(whole + fraction) * self._power, size)
         if 2 * rest > size or (2 * rest == size and count % 2):
             count += 1
         return count
@@ -60,6 +52,15 @@ class Scale:
         digits = str(abs(number)).rjust(self._places + 1, "0")
         sign = "-" if number < 0 else ""
         return f"{sign}{digits[: -self._places]}.{digits[-self._places :]}"
+
+
+def _parts(text: str) -> tuple[str, str]:
+    """What stands before (with its sign) and after the point. ValueError for anything but a plain decimal."""
+    whole, _, fraction = text.partition(".")
+    digits = whole.removeprefix("-") + fraction
+    if not (digits.isascii() and digits.isdecimal()):
+        raise ValueError(f"{_shown(text)} is not a decimal")
+    return whole, fraction
 
 
 def _shown(text: str) -> str:
