@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from gridops.adapters import control_socket
 from gridops.adapters.control_socket import (
     MAX_LINE,

@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from gridops.adapters.home import FOLDER, Home, register, registry, resolve, running, unregister
 from gridops.errors import ConfigError, Refused
 

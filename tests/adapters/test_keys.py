@@ -6,11 +6,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from pydantic import SecretStr
-
 from gridops.adapters.keys import fingerprint, load, register_ambient
 from gridops.adapters.redaction import MASK, Secrets
 from gridops.errors import ConfigError
+from pydantic import SecretStr
 
 KEY, SECRET = "k" * 20 + "EYpart", "s" * 20 + "ECRETpart"
 

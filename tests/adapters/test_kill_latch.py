@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 
 import pytest
-
 from gridops.adapters.kill_latch import KillLatch, KillNote
 
 
