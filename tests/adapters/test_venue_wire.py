@@ -310,7 +310,8 @@ async def test_a_half_open_socket_is_noticed_by_its_missing_pongs(handle: VenueH
         assert not [each for each in session.inputs.of(StreamChanged) if each.stream is Stream.USER and not each.up]
         handle.fault("ws.halfopen", args={"target": "user"})
         down = await session.inputs.until(StreamChanged, edge(Stream.USER, up=False), within_s=2)
-        assert down.detail in ("silent", "RequestTimeout")
+        # One ping interval before the library would notice.
+        assert down.detail == "silent"
     finally:
         await session.venue.close()
 
