@@ -19,6 +19,7 @@ from gridops.venue.server.actions import carry_out
 from gridops.venue.server.clock import ManualClock
 from gridops.venue.server.floor import Floor
 from gridops.venue.server.oracle import as_json
+from gridops.venue.server.rate import RateBook
 
 TOKEN_HEADER = "X-Control-Token"  # noqa: S105 - the header's name, not a token
 _MAX_BODY = 64 * 1024
@@ -38,6 +39,10 @@ class ControlFace:
             "clear": self._clear,
             "trade": self._trade,
             "transfer": self._transfer,
+            "symbol_status": self._symbol_status,
+            "asset_price": self._asset_price,
+            "amend_pending": self._amend_pending,
+            "reset_limits": self._reset_limits,
             "account": self._account,
             "advance": self._advance,
             "save": self._save_now,
@@ -88,6 +93,18 @@ class ControlFace:
         account = str(body.get("account") or self._floor.keys.all()[0].account)
         return self._hook("transfer", account, str(body["asset"]), Decimal(str(body["amount"])))
 
+    def _symbol_status(self, body: Body) -> dict[str, Any]:
+        """The venue stops or resumes a symbol: {symbol, status}."""
+        return self._hook("set_symbol_status", str(body["symbol"]), str(body["status"]))
+
+    def _asset_price(self, body: Body) -> dict[str, Any]:
+        """Quote price of a fee asset: {asset, price}."""
+        return self._hook("set_asset_price", str(body["asset"]), Decimal(str(body["price"])))
+
+    def _amend_pending(self, body: Body) -> dict[str, Any]:
+        """Amendments of one order answer -5043 while pending: {order_id, pending}."""
+        return self._hook("set_amend_pending", int(body["order_id"]), bool(body["pending"]))
+
     def _hook(self, name: str, *args: Any) -> dict[str, Any]:
         """A hook of the core that only this hand may pull."""
         floor = self._floor
@@ -121,6 +138,11 @@ class ControlFace:
         if add is None:
             raise ValueError("this core opens no accounts")
         add(credentials.account, api_key=credentials.api_key, api_secret=credentials.api_secret, wallet=wallet)
+
+    def _reset_limits(self, _body: Body) -> dict[str, Any]:
+        """Forget all weights, order counts and bans, so that a long drill starts clean."""
+        self._floor.rates = RateBook()
+        return {"reset": True}
 
     def _advance(self, body: Body) -> dict[str, Any]:
         """Move a manual clock by {ms} and do everything that falls due, in order."""
