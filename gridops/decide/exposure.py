@@ -40,8 +40,7 @@ class ExposureSums:
     pending: int = 0
     """Orders counted."""
 
-    def add_lots(self, side: Side, lots: int, price_ticks: int, *, reduce_only: bool) -> None:
-        units = lots * max(price_ticks, self.mark_ticks)
+    def add(self, side: Side, lots: int, units: int, *, reduce_only: bool) -> None:
         if side is Side.BUY:
             self.buy_lots += lots
             self.buy_units += units
@@ -89,6 +88,15 @@ def wce_units(position_local: int, position_venue: int | None, orders: Iterable[
     return sums(orders, mark_ticks).wce(position_local, position_venue)
 
 
+def order_units(order: Order, mark_ticks: int) -> int:
+    """Value of what an order may still fill: as it rests, or as its amend in flight would make it, whichever is more."""
+    rests = order.remaining * max(order.price_ticks, mark_ticks)
+    pending = order.pending
+    if pending is None or pending.kind is not OpKind.AMEND:
+        return rests
+    return max(rests, (pending.lots - order.filled_lots) * max(pending.price_ticks, mark_ticks))
+
+
 def added_units(request: Request, original: Order | None, mark_ticks: int) -> int:
     """Units a place or amend may add to its own side. Cancels add nothing; neither does a shrinking amend."""
     if request.kind is OpKind.PLACE:
@@ -97,7 +105,7 @@ def added_units(request: Request, original: Order | None, mark_ticks: int) -> in
         return 0
     if original is None:
         return request.lots * max(request.price_ticks, mark_ticks)
-    before = original.worst_lots * max(original.worst_price_ticks(), mark_ticks)
+    before = order_units(original, mark_ticks)
     after = (request.lots - original.filled_lots) * max(request.price_ticks, mark_ticks)
     return max(0, after - before)
 
@@ -149,7 +157,8 @@ def self_cross(request: Request, total: ExposureSums) -> bool:
 
 
 def _add_order(total: ExposureSums, order: Order) -> None:
-    total.add_lots(order.side, order.worst_lots, order.worst_price_ticks(), reduce_only=order.reduce_only)
+    units = order_units(order, total.mark_ticks)
+    total.add(order.side, order.worst_lots, units, reduce_only=order.reduce_only)
     total.pending += 1
     known = order.state is not OrderState.UNKNOWN
     if order.side is Side.BUY:

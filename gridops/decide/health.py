@@ -108,7 +108,7 @@ def ack_refusal(memory: FsmMemory, levels: Levels, facts: HealthFacts) -> str:
             latch_ms = max(latch_ms, level.since_ms)
     if facts.ack_accepts_position:
         return ""
-    if facts.flat_read_ms is None or facts.flat_read_ms < latch_ms:
+    if facts.flat_read_ms is None or facts.flat_read_ms <= latch_ms:
         return "no venue read newer than the latch shows the account flat; --accept-position takes over what is open"
     return ""
 

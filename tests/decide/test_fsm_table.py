@@ -1,0 +1,72 @@
+"""The transition table is total, equals its fixture and the contract, and a damaged one is refused."""
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from gridops.decide.fsm_table import ROWS, as_rows, index, next_row
+from gridops.domain.vocabulary import FsmEvent, FsmReason, FsmState
+
+FIXTURE = Path(__file__).resolve().parents[2] / "fixtures" / "fsm" / "transitions.json"
+
+CONTRACT = {
+    "KILL": ("INIT READY ACTIVE THROTTLED PAUSED DEGRADED EMERGENCY STOPPING", "EMERGENCY"),
+    "BREACH": ("INIT READY ACTIVE THROTTLED PAUSED DEGRADED EMERGENCY STOPPING", "EMERGENCY"),
+    "STOP": ("INIT READY ACTIVE THROTTLED PAUSED DEGRADED STOPPING", "STOPPING"),
+    "TRUST_LOST": ("READY ACTIVE THROTTLED PAUSED", "DEGRADED"),
+    "PAUSE": ("READY ACTIVE THROTTLED", "PAUSED"),
+    "READY_LOST": ("ACTIVE THROTTLED", "READY"),
+    "THROTTLE": ("ACTIVE", "THROTTLED"),
+    "BOOT_OK": ("INIT", "READY"),
+    "TRUST_BACK": ("DEGRADED", "READY"),
+    "PAUSE_OVER": ("PAUSED", "READY"),
+    "THROTTLE_OVER": ("THROTTLED", "ACTIVE"),
+    "QUOTE": ("READY", "ACTIVE"),
+    "ACK": ("EMERGENCY", "INIT"),
+}
+"""From and To of the contract; THROTTLE from READY goes by way of ACTIVE and is checked by itself."""
+
+
+def test_every_state_and_event_has_exactly_one_row() -> None:
+    assert len(ROWS) == len(FsmState) * len(FsmEvent) == 104
+    assert len({(row.state, row.event) for row in ROWS}) == 104
+
+
+@pytest.mark.parametrize("event", FsmEvent)
+@pytest.mark.parametrize("state", FsmState)
+def test_rows_move_where_the_contract_says_and_stay_elsewhere(state: FsmState, event: FsmEvent) -> None:
+    froms, to_state = CONTRACT[event.value]
+    expected = FsmState(to_state) if state.value in froms.split() else state
+    if (state, event) == (FsmState.READY, FsmEvent.THROTTLE):
+        expected = FsmState.ACTIVE
+    row = next_row(state, event)
+    assert row.to_state is expected
+    assert row.moves == (expected is not state)
+
+
+def test_events_stand_in_the_contract_order() -> None:
+    assert [event.value for event in FsmEvent] == list(CONTRACT)
+
+
+def test_only_an_ack_leaves_emergency_and_its_stays_say_latched() -> None:
+    leaving = [row.event for row in ROWS if row.state is FsmState.EMERGENCY and row.moves]
+    assert leaving == [FsmEvent.ACK]
+    assert {row.reason for row in ROWS if row.state is FsmState.EMERGENCY and not row.moves} == {FsmReason.LATCHED}
+
+
+def test_the_table_equals_its_fixture() -> None:
+    if os.environ.get("GRIDOPS_WRITE_FIXTURES"):
+        FIXTURE.write_text("[\n" + ",\n".join("  " + json.dumps(row) for row in as_rows()) + "\n]\n")
+    assert as_rows() == json.loads(FIXTURE.read_text()), "intended? run this test with GRIDOPS_WRITE_FIXTURES=1"
+
+
+def test_a_dropped_a_doubled_and_a_changed_row_are_noticed() -> None:
+    with pytest.raises(ValueError, match="no row for ACTIVE x TRUST_LOST"):
+        index(tuple(row for row in ROWS if (row.state, row.event) != (FsmState.ACTIVE, FsmEvent.TRUST_LOST)))
+    with pytest.raises(ValueError, match="two rows for INIT x KILL"):
+        index((*ROWS, replace(ROWS[0], reason=FsmReason.HELD)))
+    changed = [dict(row) for row in as_rows()]
+    changed[0]["reason"] = "held"
+    assert changed != json.loads(FIXTURE.read_text())
