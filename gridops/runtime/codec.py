@@ -1,6 +1,7 @@
 """Canonical bytes of inputs, records and state: what the journal stores, the chain hashes, and a replay compares.
 
-Fields stand in declaration order, money as decimal strings, enums as their values; equal values give equal bytes.
+Fields stand in declaration order, maps in the order they grew, money as decimal strings, enums as their values: equal
+histories give equal bytes.
 """
 
 from typing import Any, get_args
@@ -12,7 +13,7 @@ from gridops.domain.events import Event, Header
 from gridops.domain.records import Record
 from gridops.errors import JournalError
 
-_ENCODER = msgspec.json.Encoder(decimal_format="string", order="deterministic")
+_ENCODER = msgspec.json.Encoder(decimal_format="string")
 encode = _ENCODER.encode
 
 _EVENTS: dict[str, type[Any]] = {cls.__name__: cls for cls in get_args(Event)}

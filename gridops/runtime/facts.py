@@ -83,6 +83,7 @@ def gather(state: EngineState) -> HealthFacts:
         journal_ok=health.journal_ok,
         disk_ok=health.disk_ok,
         lease_held=health.lease_held,
+        lease_until_ms=health.lease_until_ms,
         foreign_writer=health.foreign_writer,
         banned_until_ms=health.banned_until_ms or None,
         auth_rejected=health.auth_rejected,

@@ -11,11 +11,10 @@ from typing import Any
 
 from gridops.domain.effects import Answer, Effect, Finish, LatchKill, Query, Send, WriteBundle
 from gridops.domain.events import Event, Header, LeaseSeen, LoopReport, SinkReport, Woke
-from gridops.domain.vocabulary import OpKind
 from gridops.errors import JournalError
 from gridops.runtime.engine import Engine
 from gridops.runtime.outbox import Outbox
-from gridops.runtime.ports import Bundles, Clock, KillLatch, Lease, Reserve, Venue
+from gridops.runtime.ports import Bundles, Clock, KillLatch, Lease, Reserve, Timings, Venue
 from gridops.runtime.ports_journal import Journal, Token
 from gridops.runtime.step import Step
 
@@ -40,12 +39,13 @@ class LiveLoop:
         latch: KillLatch,
         reserve: Reserve,
         bundles: Bundles,
-        answer: Callable[[Answer], None],
         alarm: Callable[[str], None],
+        timings: Timings,
     ) -> None:
         self.engine = engine
         self._clock, self._venue, self._journal = clock, venue, journal
-        self._lease, self._latch, self._bundles, self._answer, self._alarm = lease, latch, bundles, answer, alarm
+        self._lease, self._latch, self._bundles, self._alarm, self._timings = lease, latch, bundles, alarm, timings
+        self._answer: Callable[[Answer], None] = lambda _: None
         self._queue: deque[tuple[int, int, Event]] = deque()
         self._arrived = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -60,6 +60,10 @@ class LiveLoop:
             clock=clock, lease=lease, latch=latch, reserve=reserve, launch=self._launch, put=self.put, alarm=alarm
         )
         journal.on_commit(self._on_commit)
+
+    def answer_to(self, answer: Callable[[Answer], None]) -> None:
+        """Who hears what became of an operator's request."""
+        self._answer = answer
 
     def put(self, event: Event) -> None:
         """Queue one input, stamped now. For tasks of this loop; other threads use `put_threadsafe`."""
@@ -129,8 +133,10 @@ class LiveLoop:
             boot_id=self._boot_id,
             venue_ms=wall_ms + self._venue.clock_offset_ms,
         )
+        began_ns = self._clock.boot_ns()
         done, body = self.engine.handle(header, event)
         self.outbox.last_step_ns = self._clock.boot_ns()
+        self._timings.observe_step((self.outbox.last_step_ns - began_ns) / 1e9)
         self._last_turn_ns = self.outbox.last_step_ns
         try:
             token = self.engine.record(self._journal, header, event, done, body)
@@ -140,14 +146,12 @@ class LiveLoop:
         self._execute(done, token, body)
 
     def _execute(self, done: Step, token: Token, body: bytes) -> None:
-        sends: list[Send] = []
-        for effect in done.effects:
-            if isinstance(effect, Send):
-                sends.append(effect)
-            else:
-                self._other(effect)
+        sends = [effect for effect in done.effects if isinstance(effect, Send)]
         if sends:
             self.outbox.submit(sends, token, body, self.engine.state)
+        for effect in done.effects:
+            if not isinstance(effect, Send):
+                self._other(effect)
 
     def _other(self, effect: Effect) -> None:
         match effect:
@@ -218,8 +222,3 @@ class _Broken:
 
     def done(self) -> bool:
         return True
-
-
-def is_beat(send: Send) -> bool:
-    """Dead-man beats are not orders: nothing waits for them."""
-    return send.kind is OpKind.DEADMAN

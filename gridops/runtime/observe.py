@@ -42,7 +42,7 @@ from gridops.domain.vocabulary import (
 )
 from gridops.runtime import observe_orders, observe_reads
 from gridops.runtime.out import Out
-from gridops.runtime.state import EngineState, Health, Identity, SymbolState, Wishes
+from gridops.runtime.state import NO_EXPIRY, EngineState, Health, Identity, SymbolState, Wishes
 
 
 def observe(state: EngineState, header: Header, event: Event, out: Out) -> None:
@@ -74,6 +74,7 @@ def observe(state: EngineState, header: Header, event: Event, out: Out) -> None:
             _stop(state, FsmReason.MARKET_ENDED)
         case LeaseSeen():
             state.health.lease_held = event.held and event.epoch == state.identity.epoch
+            state.health.lease_until_ms = event.valid_until_ms or NO_EXPIRY
         case SinkReport():
             _sink(state, event)
         case LoopReport():

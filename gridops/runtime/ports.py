@@ -35,6 +35,13 @@ class Sink(Protocol):
         ...
 
 
+class Timings(Protocol):
+    """Measured durations, which never enter a record."""
+
+    def observe_step(self, seconds: float) -> None: ...
+    def observe_lag(self, seconds: float) -> None: ...
+
+
 class Bundles(Protocol):
     """Writes evidence in the background."""
 

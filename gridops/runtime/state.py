@@ -23,6 +23,10 @@ from gridops.domain.rules import Rules
 from gridops.domain.vocabulary import FsmReason
 
 
+NO_EXPIRY = 1 << 62
+"""A lock file is held until it is not; a store-backed lease will say when."""
+
+
 @dataclass(slots=True)
 class Ledger:
     """The account's books, per settlement asset: what we say the wallet must be.
@@ -117,6 +121,8 @@ class Health:
     evidence_ok: bool = True
     disk_ok: bool = True
     lease_held: bool = True
+    lease_until_ms: int = NO_EXPIRY
+    """Boot time at which the lease ends unless renewed."""
     foreign_writer: bool = False
     auth_rejected: bool = False
     banned_until_ms: int = 0

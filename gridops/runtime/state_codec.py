@@ -12,7 +12,7 @@ _DECODER = msgspec.json.Decoder(EngineState)
 
 
 def encode_state(state: EngineState) -> bytes:
-    """Keys sorted, money as decimal strings; equal states give equal bytes."""
+    """States that grew from equal inputs give equal bytes, also when one was restored on the way."""
     return encode(state)
 
 

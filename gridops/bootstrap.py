@@ -1,0 +1,419 @@
+"""The composition root: settings in, the live graph out. The only place that knows every adapter.
+
+Order matters: lease, journal and recovery, venue, then the loop. Whatever was opened is closed again, in reverse.
+"""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import time
+from collections.abc import Callable, MutableMapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from gridops import __version__
+from gridops.adapters import lease_file
+from gridops.adapters.bundle_writer import BundleSink
+from gridops.adapters.clock import Clock
+from gridops.adapters.control_socket import ControlServer
+from gridops.adapters.evidence_files import EvidenceWriter
+from gridops.adapters.home import Home, register, unregister
+from gridops.adapters.http_status import Check, StatusServer, step_age_check
+from gridops.adapters.journal_sqlite import SqliteJournal, open_journal
+from gridops.adapters.kill_latch import KillLatch
+from gridops.adapters.lease_file import Lease
+from gridops.adapters.log_json import JsonLog
+from gridops.adapters.metric_labels import open_metrics
+from gridops.adapters.record_log import LogSink
+from gridops.adapters.record_metrics import MetricsSink
+from gridops.adapters.record_sinks import engine_sinks
+from gridops.adapters.redaction import Secrets
+from gridops.adapters.reserve_file import ReserveFile
+from gridops.config import Loaded
+from gridops.domain.effects import Finish
+from gridops.domain.events import Boot, Event, MarketEnded, StopSignal, VenueNotice
+from gridops.domain.evidence_ref import EvidenceRef
+from gridops.domain.instrument import Instrument
+from gridops.domain.vocabulary import FsmState
+from gridops.errors import VenueUnavailable
+from gridops.runtime.engine import Engine, recover
+from gridops.runtime.live_loop import LiveLoop
+from gridops.runtime.state import EngineState
+from gridops.runtime.state_codec import encode_state
+from gridops.usecases import feasible
+from gridops.usecases.control import Control
+from gridops.usecases.run import OnProgress, RunReport, progress, report
+from gridops.usecases.venue_session import MarketOptions, VenueSession, open_session
+
+MARKET_POLL_S = 0.5
+STEP_AGE_LIMIT_MS = 2_000
+FLUSH_WITHIN_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """One run as the command line asked for it."""
+
+    loaded: Loaded
+    home: Home
+    evidence_root: Path
+    environment: MutableMapping[str, str]
+    armed: bool
+    duration_s: float | None = None
+    from_ms: int | None = None
+    loop: bool = False
+    fresh: bool = False
+    log_stderr: bool = False
+    on_progress: OnProgress | None = None
+    on_started: Callable[[dict[str, Any]], None] | None = None
+
+
+def execute(options: RunOptions) -> RunReport:
+    """Trade until told to stop. Every refusal is a GridopsError raised before anything is sent."""
+    secrets = Secrets()
+    account = options.loaded.settings.account.name
+    home = options.home.ensure()
+    clock = Clock()
+    with ExitStack() as stack:
+        if options.fresh:
+            _set_aside(home, account, clock)
+        lease = _take_lease(home, account, clock, stack)
+        journal, engine = _recovered(home, account, clock, options, stack)
+        lease.raise_epoch(engine.state.identity.epoch + 1)
+        session = _session(options, home, secrets)
+        graph = LiveGraph(options, home, clock, secrets, lease, journal, engine, session)
+        try:
+            return asyncio.run(graph.run())
+        finally:
+            if session.handle is not None and graph.orderly:
+                with contextlib.suppress(VenueUnavailable):
+                    session.handle.stop()
+
+
+def _take_lease(home: Home, account: str, clock: Clock, stack: ExitStack) -> Lease:
+    now_s = clock.wall_ms() // 1_000
+    lease = lease_file.acquire(home.lease(account), account=account, epoch_floor=1, now_s=now_s)
+    stack.callback(lease.release)
+    return lease
+
+
+def _recovered(
+    home: Home, account: str, clock: Clock, options: RunOptions, stack: ExitStack
+) -> tuple[SqliteJournal, Engine]:
+    journal = open_journal(home.journal(account), account=account, clock_ms=clock.wall_ms)
+    stack.callback(journal.close)
+    engine = recover(journal.tail(), EngineState(rules=options.loaded.settings.rules()))
+    return journal, engine
+
+
+def _session(options: RunOptions, home: Home, secrets: Secrets) -> VenueSession:
+    settings = options.loaded.settings
+    return open_session(
+        settings,
+        market=MarketOptions(
+            market=settings.venue.market,
+            speed=str(settings.venue.speed),
+            from_ms=options.from_ms,
+            loop=options.loop,
+        ),
+        store=home.paper_venue_dir(settings.account.name),
+        armed=options.armed,
+        environment=options.environment,
+        secrets=secrets,
+    )
+
+
+def _set_aside(home: Home, account: str, clock: Clock) -> None:
+    """`--fresh`: the old journal and paper account are kept, under another name."""
+    lease = lease_file.acquire(home.lease(account), account=account, epoch_floor=1, now_s=clock.wall_ms() // 1_000)
+    try:
+        from gridops.venue.handle import attach
+
+        venue = attach(home.paper_venue_dir(account))
+        if venue is not None:
+            venue.stop()
+        aside = home.root / "archive" / f"{account}-{clock.wall_ms()}"
+        aside.mkdir(parents=True, mode=0o700)
+        journal = home.journal(account)
+        for path in (journal, Path(f"{journal}-wal"), Path(f"{journal}-shm"), home.reserve(account)):
+            if path.exists():
+                path.rename(aside / path.name)
+        if home.paper_venue_dir(account).exists():
+            home.paper_venue_dir(account).rename(aside / "paper")
+        home.kill_latch(account).unlink(missing_ok=True)
+    finally:
+        lease.release()
+
+
+class Inbox:
+    """Where the venue puts inputs: kept until the boot is queued, so that the boot is the first."""
+
+    def __init__(self) -> None:
+        self._early: list[Event] = []
+        self._loop: LiveLoop | None = None
+
+    def put(self, event: Event) -> None:
+        if self._loop is None:
+            self._early.append(event)
+        else:
+            self._loop.put(event)
+
+    def connect(self, loop: LiveLoop) -> None:
+        self._loop = loop
+        for event in self._early:
+            loop.put(event)
+        self._early.clear()
+
+
+class LiveGraph:
+    """The composed process: engine, venue, sinks, control and status pages around one loop."""
+
+    def __init__(
+        self,
+        options: RunOptions,
+        home: Home,
+        clock: Clock,
+        secrets: Secrets,
+        lease: Lease,
+        journal: SqliteJournal,
+        engine: Engine,
+        session: VenueSession,
+    ) -> None:
+        self._options, self._home, self._clock, self._secrets = options, home, clock, secrets
+        self._lease, self._journal, self._engine, self._session = lease, journal, engine, session
+        self._settings = options.loaded.settings
+        self.orderly = False
+        self._evidence: list[EvidenceRef] = []
+        now_ms = clock.wall_ms()
+        named = f"{self._settings.account.name}|{lease.epoch}|{now_ms}"
+        self._run_id = sha256(named.encode()).hexdigest()[:12]
+        self._started_s = time.monotonic()
+
+    async def run(self) -> RunReport:
+        """Open what lives in the event loop, run the engine, close in reverse."""
+        from gridops.adapters.ccxt_venue import CcxtVenue
+
+        inbox = Inbox()
+        venue = CcxtVenue(settings=self._session.settings, put=inbox.put)
+        async with contextlib.AsyncExitStack() as stack:
+            stack.push_async_callback(venue.close)
+            instruments = await venue.connect()
+            feasible.check_symbols(instruments)
+            feasible.check(self._settings, instruments)
+            loop = self._compose(venue, instruments, stack)
+            control = await self._serve(loop, stack)
+            loop.answer_to(control.answered)
+            loop.put(self._boot(instruments))
+            inbox.connect(loop)
+            self._read_reserve(loop)
+            await venue.start_streams()
+            self._arm_signals(loop)
+            watchers = [asyncio.create_task(work) for work in self._watchers(loop)]
+            try:
+                finish = await loop.run()
+            finally:
+                for watcher in watchers:
+                    watcher.cancel()
+                await asyncio.gather(*watchers, return_exceptions=True)
+            self._session_over(finish)
+        return self._report(finish)
+
+    def _compose(self, venue: Any, instruments: tuple[Instrument, ...], stack: contextlib.AsyncExitStack) -> LiveLoop:
+        account = self._settings.account.name
+        log = JsonLog(
+            self._home.log_dir,
+            max_bytes=64_000_000,
+            backups=5,
+            stderr=self._options.log_stderr,
+            secrets=self._secrets,
+            name=account,
+        )
+        stack.callback(log.close)
+        assets = tuple(sorted({i.settle_asset for i in instruments} | {"BNB"}))
+        self._metrics = open_metrics(symbols=self._settings.grid.symbols, assets=assets, version=__version__)
+        figures = MetricsSink(
+            self._metrics,
+            quote_asset=instruments[0].settle_asset,
+            now_ms=lambda: self._clock.boot_ns() // 1_000_000,
+            journal=self._journal,
+            disk_free=lambda: shutil.disk_usage(self._home.root).free,
+        )
+        self._engine.sinks = engine_sinks(
+            LogSink(log), figures, lambda text: log.write({"alarm": text}, important=True)
+        )
+        box: list[LiveLoop] = []
+        bundles = BundleSink(
+            EvidenceWriter(self._options.evidence_root, run8=self._run_id[:8], secrets=self._secrets),
+            context=self._context(instruments),
+            report=lambda event: box[0].put_threadsafe(event),
+            counted=figures,
+            on_ref=self._evidence.append,
+        )
+        stack.callback(bundles.close)
+        reserve = ReserveFile(self._home.reserve(account))
+        stack.callback(reserve.close)
+        self._reserve = reserve
+        latch = KillLatch(self._home.kill_latch(account), clock_ms=self._clock.wall_ms)
+        self._latch = latch
+        loop = LiveLoop(
+            self._engine,
+            clock=self._clock,
+            venue=venue,
+            journal=self._journal,
+            lease=self._lease,
+            latch=latch,
+            reserve=reserve,
+            bundles=bundles,
+            alarm=lambda text: log.write({"alarm": text}, important=True),
+            timings=figures,
+        )
+        box.append(loop)
+        return loop
+
+    async def _serve(self, loop: LiveLoop, stack: contextlib.AsyncExitStack) -> Control:
+        account = self._settings.account.name
+        status = StatusServer(
+            render=self._metrics.render,
+            health=step_age_check(lambda: self._step_age_ms(loop), STEP_AGE_LIMIT_MS),
+            ready=lambda: _ready(loop.engine.state),
+            port=self._settings.operations.metrics_port,
+        )
+        await status.start()
+        stack.push_async_callback(status.close)
+        control = Control(loop.put, lambda: loop.engine.state, metrics_port=status.port)
+        server = ControlServer(self._home.control_socket(account, self._options.environment), control.handle)
+        await server.start()
+        stack.push_async_callback(server.close)
+        note = register(self._home, account, since_ms=self._clock.wall_ms(), environment=self._options.environment)
+        stack.callback(unregister, note)
+        if self._options.on_started is not None:
+            self._options.on_started(
+                {
+                    "account": account,
+                    "run_id": self._run_id,
+                    "pid": os.getpid(),
+                    "metrics": f"http://127.0.0.1:{status.port}/metrics",
+                    "venue": self._session.settings.rest or "binance",
+                    "oracle": None if self._session.handle is None else f"{self._session.handle.rest}/oracle",
+                }
+            )
+        return control
+
+    def _boot(self, instruments: tuple[Instrument, ...]) -> Boot:
+        tag = sha256(f"{self._settings.account.name}".encode()).hexdigest()[:4]
+        self._journal.begin_run(self._run_id, self._lease.epoch, __version__)
+        return Boot(
+            run_id=self._run_id,
+            instance_tag=self._engine.state.identity.instance_tag or tag,
+            account=self._settings.account.name,
+            fingerprint=self._session.fingerprint,
+            epoch=self._lease.epoch,
+            build=__version__,
+            config_hash=self._settings.digest,
+            armed=self._options.armed,
+            live=self._session.live,
+            rules=self._settings.rules(),
+            instruments=instruments,
+            kill_latched=self._latch.is_set(),
+        )
+
+    def _read_reserve(self, loop: LiveLoop) -> None:
+        """Reductions that left without a journal row: their orders will show as orphans and fills; say so, once."""
+        rows = self._reserve.read_all()
+        if rows:
+            detail = f"{len(rows)} reductions were sent while the journal could not be written"
+            loop.put(VenueNotice(kind="reserve_records", symbol="", detail=detail, event_ms=0))
+            self._reserve.clear()
+
+    def _arm_signals(self, loop: LiveLoop) -> None:
+        """The first signal stops in order; a second one leaves at once."""
+        running = asyncio.get_running_loop()
+        seen: list[int] = []
+
+        def stop(number: signal.Signals) -> None:
+            seen.append(number)
+            if len(seen) > 1:
+                os._exit(130)
+            loop.put(StopSignal(name=number.name))
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            running.add_signal_handler(number, stop, number)
+        running.add_signal_handler(signal.SIGHUP, lambda: None)
+
+    def _watchers(self, loop: LiveLoop) -> list[Any]:
+        work: list[Any] = []
+        if self._options.duration_s is not None:
+            work.append(_after(self._options.duration_s, lambda: loop.put(StopSignal(name="duration"))))
+        if self._session.handle is not None:
+            work.append(self._watch_market(loop))
+        if self._options.on_progress is not None:
+            work.append(self._show(loop, self._options.on_progress))
+        return work
+
+    async def _watch_market(self, loop: LiveLoop) -> None:
+        """The end of a recording is an input like any other."""
+        handle = self._session.handle
+        assert handle is not None
+        while True:
+            await asyncio.sleep(MARKET_POLL_S)
+            with contextlib.suppress(VenueUnavailable):
+                summary = await asyncio.to_thread(handle.summary)
+                if summary.get("market_ended"):
+                    loop.put(MarketEnded(detail=handle.market[:200]))
+                    return
+
+    async def _show(self, loop: LiveLoop, on_progress: OnProgress) -> None:
+        while True:
+            await asyncio.sleep(1.0)
+            seen = progress(loop.engine.state)
+            if seen is not None:
+                on_progress(seen)
+
+    def _step_age_ms(self, loop: LiveLoop) -> int:
+        return (self._clock.boot_ns() - loop.outbox.last_step_ns) // 1_000_000
+
+    def _context(self, instruments: tuple[Instrument, ...]) -> dict[str, Any]:
+        """What every bundle of this run says about where it comes from."""
+        return {
+            "build": __version__,
+            "config_hash": self._settings.digest,
+            "account": self._settings.account.name,
+            "fingerprint": self._session.fingerprint,
+            "run_id": self._run_id,
+            "epoch": self._lease.epoch,
+            "symbols": [i.symbol for i in instruments],
+            "settings": self._settings.model_dump(mode="json"),
+            "sources": self._options.loaded.sources,
+        }
+
+    def _session_over(self, finish: Finish) -> None:
+        self.orderly = True
+        self._journal.flush(FLUSH_WITHIN_S)
+        self._journal.end_run(finish.outcome)
+
+    def _report(self, finish: Finish) -> RunReport:
+        state = self._engine.state
+        return report(
+            state,
+            finish,
+            duration_s=int(time.monotonic() - self._started_s),
+            digest=self._engine.records_digest,
+            state_digest=sha256(encode_state(state)).hexdigest(),
+            journal=self._home.journal(self._settings.account.name),
+            evidence=tuple(self._evidence),
+        )
+
+
+async def _after(seconds: float, then: Callable[[], None]) -> None:
+    await asyncio.sleep(seconds)
+    then()
+
+
+def _ready(state: EngineState) -> Check:
+    quoting = state.fsm.state in (FsmState.ACTIVE, FsmState.THROTTLED)
+    return Check(quoting, f"{state.fsm.state} since {(state.now_ms - state.fsm.since_ms) // 1_000} s")

@@ -1,0 +1,65 @@
+"""Operator requests of the control socket become inputs; the engine's Answer becomes the reply."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from gridops.domain.effects import Answer
+from gridops.domain.events import Event, OperatorInput
+from gridops.domain.vocabulary import OperatorCommand, StopMode
+from gridops.runtime.state import EngineState
+from gridops.usecases.snapshot import snapshot
+
+ANSWER_WITHIN_S = 5.0
+
+
+class Control:
+    """Waits for each request's answer by its id."""
+
+    def __init__(self, put: Callable[[Event], None], state: Callable[[], EngineState], *, metrics_port: int) -> None:
+        self._put, self._state, self._metrics_port = put, state, metrics_port
+        self._waiting: dict[str, asyncio.Future[Answer]] = {}
+        self._number = 0
+
+    async def handle(self, request: dict[str, Any]) -> dict[str, Any]:
+        """One checked request. `status` is a look, every other command an input of the journal."""
+        command = OperatorCommand(request["command"])
+        if command is OperatorCommand.STATUS:
+            shown = snapshot(self._state())
+            return {
+                "accepted": True,
+                "state": shown["state"],
+                "detail": "",
+                "snapshot": shown,
+                "metrics_port": self._metrics_port,
+            }
+        self._number += 1
+        request_id = f"op-{self._number}"
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._waiting[request_id] = future
+        mode = request.get("stop_mode")
+        self._put(
+            OperatorInput(
+                command=command,
+                request_id=request_id,
+                author=str(request.get("author", ""))[:120],
+                reason=str(request.get("reason", ""))[:500],
+                accept_position=bool(request.get("accept_position", False)),
+                stop_mode=StopMode(mode) if mode else None,
+            )
+        )
+        try:
+            answer = await asyncio.wait_for(future, ANSWER_WITHIN_S)
+        finally:
+            self._waiting.pop(request_id, None)
+        return {
+            "accepted": answer.accepted,
+            "state": answer.state,
+            "detail": answer.detail,
+            "bundle": answer.bundle,
+        }
+
+    def answered(self, answer: Answer) -> None:
+        future = self._waiting.get(answer.request_id)
+        if future is not None and not future.done():
+            future.set_result(answer)
