@@ -25,7 +25,7 @@ MAX_LINE = 64 * 1024
 READ_WITHIN_S = 5.0
 HANDLE_WITHIN_S = 15.0
 CONNECTIONS = 16
-COMMANDS = frozenset({*(command.value for command in OperatorCommand), "sync"})
+COMMANDS = frozenset(command.value for command in OperatorCommand)
 _NEED_REASON = frozenset({"pause", "resume", "ack", "kill"})
 _TEXT_LIMITS = {"author": 80, "reason": 500}
 _FIELDS = frozenset({"v", "command", "author", "reason", "accept_position", "stop_mode"})
@@ -128,6 +128,12 @@ class ControlServer:
             reply = await asyncio.wait_for(self._handle(request), HANDLE_WITHIN_S)
         except TimeoutError:
             return _refusal(f"the engine gave no answer within {HANDLE_WITHIN_S:g} s")
+        except Exception as error:
+            # A bug, told to the loop as one; the operator learns that the request was not taken.
+            asyncio.get_running_loop().call_exception_handler(
+                {"message": "a control request failed", "exception": error}
+            )
+            return _refusal(f"the engine failed on this request ({type(error).__name__}); see its log")
         return {**_refusal(""), **reply}
 
 

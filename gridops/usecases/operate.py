@@ -1,0 +1,123 @@
+"""An operator's word to the running engine: pause, resume, ack, kill. Author and reason travel with it.
+
+The engine decides and journals; this asks, waits for its evidence, and tells a dead engine from a hung one. A kill that
+nobody answers still leaves the latch, so that whatever wakes up or starts later may not raise risk.
+"""
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from gridops.adapters.clock import Clock
+from gridops.adapters.control_socket import EngineHung, EngineNotRunning, ask, user_name
+from gridops.adapters.evidence_list import read_bundle
+from gridops.adapters.kill_latch import KillLatch
+from gridops.domain.evidence_ref import EvidenceMode, EvidenceRef, EvidenceStatus
+from gridops.domain.values import record
+from gridops.domain.vocabulary import OperatorCommand
+from gridops.errors import ConfigError, Refused
+from gridops.usecases.command_evidence import Story, write
+from gridops.usecases.place import Place
+
+ANSWER_WITHIN_S = 10.0
+BUNDLE_WITHIN_S = 5.0
+_POLL_S = 0.05
+
+
+@record
+class Wish:
+    """What the operator wants. An empty author is the user at the terminal."""
+
+    command: OperatorCommand
+    reason: str
+    author: str = ""
+    accept_position: bool = False
+
+
+@record
+class WishReport:
+    """What became of it."""
+
+    command: str
+    account: str
+    author: str
+    accepted: bool
+    state: str
+    detail: str
+    evidence: EvidenceRef
+
+
+def execute(place: Place, wish: Wish, *, within_s: float = ANSWER_WITHIN_S) -> WishReport:
+    """Ask the engine. EngineNotRunning or EngineHung when nobody answers; a refusal is part of the report."""
+    if not wish.reason.strip():
+        raise ConfigError("--reason is empty", hint="say why: it is recorded with your name")
+    author = wish.author or user_name()
+    request = {
+        "command": wish.command.value,
+        "author": author,
+        "reason": wish.reason,
+        "accept_position": wish.accept_position,
+    }
+    try:
+        reply = ask(place.home.control_socket(place.account), request, within_s)
+    except (EngineNotRunning, EngineHung) as error:
+        raise _unanswered(place, wish, author, error) from error
+    accepted = bool(reply["accepted"])
+    return WishReport(
+        command=wish.command.value,
+        account=place.account,
+        author=author,
+        accepted=accepted,
+        state=str(reply.get("state", "")),
+        detail=str(reply.get("detail", "")),
+        evidence=_evidence(place, wish, author, reply, accepted),
+    )
+
+
+def _unanswered(place: Place, wish: Wish, author: str, error: Refused) -> Refused:
+    """The same refusal, naming the home looked at; a kill has latched by then."""
+    message = f"{error} (account {place.account}, home {place.located})"
+    if wish.command is OperatorCommand.KILL and place.home.root.is_dir():
+        failed: list[str] = []
+        latch = KillLatch(place.home.kill_latch(place.account), clock_ms=Clock().wall_ms, on_failure=failed.append)
+        latch.set(author, wish.reason)
+        message += f"; {failed[0]}" if failed else "; the kill latch is set: no engine may raise risk until an ack"
+    return type(error)(message, hint=error.hint)
+
+
+def _evidence(place: Place, wish: Wish, author: str, reply: Mapping[str, object], accepted: bool) -> EvidenceRef:
+    """The engine's bundle where it can be found, else one of our own that tells what was answered."""
+    name = str(reply.get("bundle") or "")
+    root = Path(str(reply.get("evidence_root") or place.evidence_root))
+    found = _await_bundle(root, name) if name else None
+    if found is not None:
+        return found
+    mode = EvidenceMode.KILL if wish.command is OperatorCommand.KILL else EvidenceMode.FSM
+    facts = {
+        "author": author,
+        "said": wish.reason,
+        "account": place.account,
+        "accepted": accepted,
+        "state": reply.get("state", ""),
+        "detail": reply.get("detail", ""),
+        "engine_bundle": name or "none",
+    }
+    status = EvidenceStatus.OK if accepted else EvidenceStatus.FAILED
+    title = f"{wish.command} by {author}: {wish.reason}"
+    return write(
+        place.evidence_root,
+        Story(mode=mode, status=status, reason=f"operator_{wish.command}", title=title, facts=facts),
+    )
+
+
+def _await_bundle(root: Path, name: str) -> EvidenceRef | None:
+    """The engine writes in the background: wait a little for the folder to appear."""
+    until_s = time.monotonic() + BUNDLE_WITHIN_S
+    while root.is_dir():
+        entry = read_bundle(root, name)
+        if entry is not None:
+            return entry.ref
+        if time.monotonic() > until_s:
+            break
+        time.sleep(_POLL_S)
+    return None
