@@ -189,7 +189,7 @@ def _client_class() -> Any:
         def on_json_response(self, body: str) -> Any:
             try:
                 payload = _DECODER.decode(body)
-            except msgspec.DecodeError as error:
+            except (msgspec.DecodeError, RecursionError, UnicodeEncodeError) as error:
                 raise ValueError("the body is no JSON") from error
             reply = _REPLY.get()
             if reply is not None:

@@ -22,6 +22,7 @@ from gridops.adapters.market_fold import (
     ViewPacer,
 )
 from gridops.adapters.reconnect import Ended, keep_connected
+from gridops.adapters.venue_frames import UNREADABLE
 from gridops.adapters.venue_parse import Grid
 from gridops.adapters.venue_wire import Socket, SocketFailed, Wire
 from gridops.domain.events import Event, StreamChanged, VenueNotice, ViewChanged
@@ -144,7 +145,7 @@ class MarketSocket:
     def _on_text(self, text: str | bytes) -> None:
         try:
             frame = _DECODER.decode(text)
-        except msgspec.DecodeError:
+        except UNREADABLE:
             self._on_other(text)
             return
         feed = self._feeds.get(frame.s)
@@ -154,7 +155,7 @@ class MarketSocket:
     def _on_other(self, text: str | bytes) -> None:
         try:
             message: Any = msgspec.json.decode(text)
-        except msgspec.DecodeError:
+        except UNREADABLE:
             message = None
         if isinstance(message, dict) and "id" in message:
             refused = message.get("result") is not None or "error" in message or "code" in message

@@ -23,7 +23,10 @@ Session = Callable[[Callable[[], None]], Awaitable[Ended]]
 """One connection from dial to death. It calls its argument when the stream is up."""
 
 
-async def keep_connected(session: Session, tell: Callable[[bool, str], None]) -> None:
+Pause = Callable[[float], Awaitable[None]]
+
+
+async def keep_connected(session: Session, tell: Callable[[bool, str], None], *, pause: Pause = asyncio.sleep) -> None:
     """Run sessions for ever; `tell(up, reason)` is called at each change, and once when the first attempt fails."""
     pause_ms, told = FIRST_PAUSE_MS, None
     loop = asyncio.get_running_loop()
@@ -41,7 +44,7 @@ async def keep_connected(session: Session, tell: Callable[[bool, str], None]) ->
             tell(False, ended.reason)
         if loop.time() - began_s > _SETTLED_S:
             pause_ms = FIRST_PAUSE_MS
-        await asyncio.sleep(max(pause_ms, ended.wait_ms) / 1_000)
+        await pause(max(pause_ms, ended.wait_ms) / 1_000)
         pause_ms = min(pause_ms * 2, LONGEST_PAUSE_MS)
 
 

@@ -7,8 +7,6 @@ and ignores its expiry. It replays nothing: after a gap the engine reads the ven
 import asyncio
 from collections.abc import Callable
 
-import msgspec
-
 from gridops.adapters import ccxt_client, venue_frames
 from gridops.adapters.reconnect import Ended, first_of, keep_connected
 from gridops.adapters.venue_codes import failure
@@ -79,7 +77,7 @@ class UserStream:
     def _on_text(self, text: str | bytes) -> None:
         try:
             payload = venue_frames.DECODER.decode(text)
-        except msgspec.DecodeError:
+        except venue_frames.UNREADABLE:
             self._put(venue_frames.malformed(self._clean(str(text))))
             return
         for event in venue_frames.read(payload, self._grids(), self._clean):

@@ -100,6 +100,8 @@ def malformed(detail: str) -> VenueNotice:
 
 DECODER = msgspec.json.Decoder(float_hook=Decimal)
 """JSON with exact numbers: a bare decimal arrives as Decimal, never as a binary float."""
+UNREADABLE = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
+"""What the decoder raises for a frame that is no JSON, or is nested beyond all reason."""
 
 
 def _notice(kind: str, payload: object, detail: str) -> VenueNotice:

@@ -106,7 +106,8 @@ class Socket:
         # The text before the library decodes it: its decoder stops the receive loop for good at the first bad frame,
         # and its handlers coalesce bursts.
         client.handle_message = self._on_message
-        client.handle_text_or_binary_message = on_text
+        client.handle_text_or_binary_message = self._on_data
+        self._on_text = on_text
         self._ended: asyncio.Future[Any] = client.future(_HASH)
         self._ended.add_done_callback(_retrieve)
 
@@ -151,10 +152,21 @@ class Socket:
         self._seen_ns = self._clock.boot_ns()
         self._library_handler(message)
 
+    def _on_data(self, data: str | bytes) -> None:
+        """An error of the reader must not end the library's receive loop; a frame was lost, so the socket ends."""
+        try:
+            self._on_text(data)
+        except Exception as error:
+            asyncio.get_running_loop().call_exception_handler({"message": "a frame failed", "exception": error})
+            if not self._ended.done():
+                self._ended.set_exception(SocketFailed(f"internal error {type(error).__name__}"))
+
     def _reason(self) -> str:
         if self._ended.cancelled():
             return "closed"
         error = self._ended.exception()
+        if isinstance(error, SocketFailed):
+            return str(error)
         inner = error.args[0] if error is not None and error.args else error
         status = getattr(inner, "status", None)
         if status is not None:
