@@ -1,16 +1,15 @@
-"""The venue's own store: one folder with the account's state, its keys, and the note that tells clients where it
-listens.
+"""The venue's own store: one folder with the account's state, its keys, and the note that says where it listens.
 
 Sits between the process and the disk. Files are replaced atomically and readable by their owner only; a lock keeps
-two venues off one store. State is written behind: up to `WRITE_BEHIND_S` (longer when a dump is slow) of account
-changes are lost when the venue itself is killed, none when it stops in order.
+two venues off one store. State is written behind: the last `WRITE_BEHIND_S` of account changes, and those made while a
+dump is being written, are lost when the venue itself is killed, none when it stops in order.
 """
 
 import asyncio
 import fcntl
 import json
 import os
-import threading
+import signal
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -19,8 +18,8 @@ from typing import Any, TextIO
 from gridops.errors import VenueUnavailable
 
 WRITE_BEHIND_S = 0.2
-SHARE_OF_TIME = 20
-"""A dump that took t seconds is not repeated for t times this, so that saving takes at most 5 % of the time."""
+_POLL_S = 0.02
+_LOCK_WITHIN_S = 1.0
 
 STATE = "state.bin"
 KEYS = "keys.json"
@@ -34,7 +33,6 @@ class VenueStore:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._lock: TextIO | None = None
-        self._saving = threading.Lock()
 
     def open(self) -> None:
         """Make the folder and take its lock; raises VenueUnavailable when another venue holds it."""
@@ -43,9 +41,7 @@ class VenueStore:
             lock = (self.folder / LOCK).open("a+", encoding="utf-8")
         except OSError as error:
             raise VenueUnavailable(f"the venue's store {self.folder} cannot be opened: {error.strerror}") from error
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        if not _locked(lock):
             lock.seek(0)
             holder = lock.read(20).strip() or "unknown"
             lock.close()
@@ -82,9 +78,8 @@ class VenueStore:
 
     def save(self, state: bytes, keys: Mapping[str, Any]) -> None:
         """Replace both files; the state last, so that it never names a key that is not kept."""
-        with self._saving:
-            replace(self.folder / KEYS, json.dumps(keys, sort_keys=True).encode())
-            replace(self.folder / STATE, state)
+        replace(self.folder / KEYS, json.dumps(keys, sort_keys=True).encode())
+        replace(self.folder / STATE, state)
 
     def write_note(self, note: Mapping[str, Any]) -> None:
         """Tell later clients where the venue listens."""
@@ -96,12 +91,16 @@ class VenueStore:
 
 
 class WriteBehind:
-    """Saves soon after a change, and never more often than a small share of the time allows."""
+    """Saves soon after a change, in a forked copy of the process, so that no client ever waits for a dump.
+
+    Needs a process with one thread, which the venue is. One copy at a time; changes meanwhile are saved after it.
+    """
 
     def __init__(self, store: VenueStore, dump: Callable[[], tuple[bytes, dict[str, Any]]]) -> None:
         self._store = store
         self._dump = dump
         self._dirty = asyncio.Event()
+        self._copy: int | None = None
         self.saves = 0
 
     def mark(self) -> None:
@@ -109,23 +108,47 @@ class WriteBehind:
         self._dirty.set()
 
     async def run(self) -> None:
-        """Save after each change until cancelled; the disk is waited for in a thread."""
+        """Save after each change until cancelled."""
         while True:
             await self._dirty.wait()
             await asyncio.sleep(WRITE_BEHIND_S)
             self._dirty.clear()
-            began_s = time.perf_counter()
-            state, keys = self._dump()
-            took_s = time.perf_counter() - began_s
-            await asyncio.to_thread(self._store.save, state, keys)
-            self.saves += 1
-            await asyncio.sleep(took_s * SHARE_OF_TIME)
+            self._copy = self._fork()
+            while not self._reaped(os.WNOHANG):
+                await asyncio.sleep(_POLL_S)
 
     def save_now(self) -> None:
-        """Save at once, on this thread."""
+        """Save at once in this process, after a copy that is still writing, so that the newest state stays."""
+        self._reaped(0)
         self._dirty.clear()
         self._store.save(*self._dump())
         self.saves += 1
+
+    def _fork(self) -> int:
+        pid = os.fork()
+        if pid:
+            return pid
+        code = 1
+        try:
+            # Signals of the copy must not wake the loop of the venue through the shared descriptor.
+            signal.set_wakeup_fd(-1)
+            self._store.save(*self._dump())
+            code = 0
+        finally:
+            os._exit(code)
+
+    def _reaped(self, how: int) -> bool:
+        """Whether no copy is writing any more; a copy that failed makes this process save itself."""
+        if self._copy is None:
+            return True
+        pid, status = os.waitpid(self._copy, how)
+        if pid == 0:
+            return False
+        self._copy = None
+        if status != 0:
+            self._store.save(*self._dump())
+        self.saves += 1
+        return True
 
 
 def read_note(folder: Path) -> dict[str, Any] | None:
@@ -158,6 +181,20 @@ def replace(path: Path, data: bytes) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def _locked(lock: TextIO) -> bool:
+    """Take the lock; a venue killed while it was saving leaves it to its copy for a moment more."""
+    until_s = time.monotonic() + _LOCK_WITHIN_S
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            if time.monotonic() >= until_s:
+                return False
+            time.sleep(_POLL_S)
+        else:
+            return True
 
 
 def _read(path: Path) -> bytes | None:
