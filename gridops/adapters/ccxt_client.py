@@ -211,7 +211,9 @@ def _load() -> Any:
             # Any surprise in the library's layout: forget the half-built packages and take the official way.
             for name in [each for each in sys.modules if each == "ccxt" or each.startswith("ccxt.")]:
                 del sys.modules[name]
-    return importlib.import_module("ccxt.pro.binanceusdm").binanceusdm
+    from ccxt.pro.binanceusdm import binanceusdm
+
+    return binanceusdm
 
 
 def _load_narrowly() -> Any:
