@@ -155,6 +155,12 @@ def want(sync: SyncState, kind: QueryKind, symbol: str, now_ms: int, *, after_ms
     sync.wanted[key] = at if known is None else min(known, at)
 
 
+def satisfied(sync: SyncState, key: str, asked_boot_ms: int) -> None:
+    """An answer settles the wish for it only when it was asked at or after the moment wished for."""
+    if sync.wanted.get(key, asked_boot_ms + 1) <= asked_boot_ms:
+        del sync.wanted[key]
+
+
 def in_doubt(order: Order, now_venue_ms: int, rules: SyncRules) -> bool:
     """Has a write had no answer for longer than the in-flight loop allows, or is its outcome unknown?"""
     if order.state is OrderState.UNKNOWN:

@@ -42,6 +42,7 @@ def on_query(state: EngineState, reply: QueryReply, out: Out) -> None:
     if asked is None:
         return
     key = sync.slot(reply.kind, reply.symbol)
+    sync.satisfied(state.sync, key, asked.boot_ms)
     if not reply.ok or (not reply.complete and reply.kind is not QueryKind.TRADES):
         state.sync.failures += 1
         state.health.venue_failures += 1
@@ -50,7 +51,6 @@ def on_query(state: EngineState, reply: QueryReply, out: Out) -> None:
         return
     state.sync.failures = 0
     state.health.venue_failures = 0
-    state.sync.wanted.pop(key, None)
     match reply.kind:
         case QueryKind.ORDER:
             _order(state, reply, asked, out)
