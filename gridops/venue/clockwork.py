@@ -27,6 +27,8 @@ def next_deadline_ms(world: World) -> int | None:
 
 def advance(world: World, now_ms: int) -> None:
     """Do everything due up to `now_ms`, each at its own time; the clock never goes back."""
+    if now_ms <= world.now_ms:
+        return
     while True:
         due = next_deadline_ms(world)
         if due is None or due > now_ms:

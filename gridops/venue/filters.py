@@ -23,13 +23,13 @@ def price_ticks(market: Market, params: Params) -> int:
     spec, price = market.spec, number(params, "price")
     if price <= 0:
         raise VenueError(-4001, "Price less than 0.")
-    if _decimals(price) > spec.price_precision:
+    ticks = market.units.price.count(price)
+    if ticks is None and _decimals(price) > spec.price_precision:
         raise VenueError(-1111, "Precision is over the maximum defined for this asset.")
     if price < spec.min_price:
         raise VenueError(-4013, "Price less than min price.")
     if price > spec.max_price:
         raise VenueError(-4002, "Price greater than max price.")
-    ticks = market.units.price.count(price)
     if ticks is None:
         raise VenueError(-4014, "Price not increased by tick size.")
     return ticks
@@ -40,13 +40,13 @@ def lots(market: Market, params: Params, *, market_order: bool) -> int:
     spec, quantity = market.spec, number(params, "quantity")
     if quantity <= 0:
         raise VenueError(-4003, "Quantity less than zero.")
-    if _decimals(quantity) > spec.quantity_precision:
+    count = market.units.qty.count(quantity)
+    if count is None and _decimals(quantity) > spec.quantity_precision:
         raise VenueError(-1111, "Precision is over the maximum defined for this asset.")
     if quantity < spec.min_qty:
         raise VenueError(-4004, "Quantity less than min quantity.")
     if quantity > (spec.market_max_qty if market_order else spec.max_qty):
         raise VenueError(-4005, "Quantity greater than max quantity.")
-    count = market.units.qty.count(quantity)
     if count is None:
         raise VenueError(-4023, "Qty not increased by step size.")
     return count

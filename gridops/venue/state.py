@@ -42,25 +42,42 @@ _CLASSES: dict[str, type[Any]] = {
         SymbolSpec,
     )
 }
+Frozen = dict[int, orjson.Fragment]
+"""Encoded rows by object identity; their objects live as long as the world that holds the cache."""
+
+# Written once and never changed; a terminal order is the third such thing.
+_FINAL = (account.Income, account.Trade)
 _FIELDS = {
     name: tuple(item.name for item in dataclasses.fields(kind) if not item.metadata.get("transient"))
     for name, kind in _CLASSES.items()
 }
 
 
-def _plain(thing: Any) -> Any:
+def _plain(thing: Any, frozen: Frozen) -> Any:
     if thing is None or isinstance(thing, str | int):
         return thing
     if isinstance(thing, Decimal):
         return {"$d": str(thing)}
     if isinstance(thing, dict):
-        return {"$m": [[_plain(key), _plain(item)] for key, item in thing.items()]}
+        return {"$m": [[_plain(key, frozen), _plain(item, frozen)] for key, item in thing.items()]}
     if isinstance(thing, list):
-        return [_plain(item) for item in thing]
+        return [_plain(item, frozen) for item in thing]
     if isinstance(thing, deque):
-        return {"$q": [_plain(item) for item in thing], "n": thing.maxlen}
+        return {"$q": [_plain(item, frozen) for item in thing], "n": thing.maxlen}
+    return _row(thing, frozen)
+
+
+def _row(thing: Any, frozen: Frozen) -> Any:
+    """A class's name and field values. What can never change again is encoded once and kept."""
+    final = isinstance(thing, _FINAL) or (isinstance(thing, orders.Order) and not thing.open)
+    if final and id(thing) in frozen:
+        return frozen[id(thing)]
     name = type(thing).__name__
-    return {"$c": name, **{key: _plain(getattr(thing, key)) for key in _FIELDS[name]}}
+    row = {"$c": name, "v": [_plain(getattr(thing, key), frozen) for key in _FIELDS[name]]}
+    if not final:
+        return row
+    frozen[id(thing)] = fragment = orjson.Fragment(orjson.dumps(row))
+    return fragment
 
 
 def _live(thing: Any) -> Any:
@@ -75,7 +92,7 @@ def _live(thing: Any) -> Any:
     if "$q" in thing:
         return deque((_live(item) for item in thing["$q"]), maxlen=thing["n"])
     name = thing["$c"]
-    return _CLASSES[name](**{key: _live(thing[key]) for key in _FIELDS[name]})
+    return _CLASSES[name](**dict(zip(_FIELDS[name], map(_live, thing["v"]), strict=True)))
 
 
 def _side(side: Side) -> dict[str, Any]:
@@ -88,7 +105,7 @@ def dump(venue: World) -> bytes:
         symbol: {"bids": _side(market.book.bids), "asks": _side(market.book.asks)}
         for symbol, market in venue.markets.items()
     }
-    return orjson.dumps({"format": FORMAT, "world": _plain(venue), "books": books}, option=orjson.OPT_SORT_KEYS)
+    return orjson.dumps({"format": FORMAT, "world": _plain(venue, venue.frozen), "books": books})
 
 
 def load(data: bytes) -> World:

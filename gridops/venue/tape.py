@@ -6,7 +6,8 @@ Sits under the matcher. It keeps a bounded past and knows nothing of accounts.
 from collections import deque
 from dataclasses import dataclass, field
 
-_KEPT_TRADES = 5000
+# The largest page the trade calls serve.
+_KEPT_TRADES = 1000
 _KEPT_MINUTES = 1500
 MINUTE_MS = 60_000
 

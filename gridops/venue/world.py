@@ -97,6 +97,7 @@ class World:
     next_amendment_id: int = 1
     pending_amends: list[int] = field(default_factory=list)
     gtd: dict[tuple[str, int], Order] = field(default_factory=dict, metadata={"transient": True})
+    frozen: dict[int, Any] = field(default_factory=dict, metadata={"transient": True})
     outbox: list[StreamEvent] = field(default_factory=list, metadata={"transient": True})
 
     def market(self, symbol: str | None) -> Market:

@@ -221,3 +221,14 @@ def test_saved_and_reloaded_queues_keep_their_places() -> None:
     assert ahead(desk) == 30
     desk.tape(600000, 33, seller=True)
     assert filled(desk) == 3
+
+
+def test_reloaded_queues_follow_priority_not_order_ids() -> None:
+    desk = Desk()
+    desk.book([(599990, 5)], [(600020, 5)])
+    early = desk.place("BUY", "0.010", "59995")
+    late = desk.place("BUY", "0.010", "60000")
+    desk.amend(early, "0.010", "60000")
+    desk.core = VenueCore.load(desk.core.dump())
+    desk.core.external_trade("BTCUSDT", "SELL", 10, 600000)
+    assert (desk.order(early)["executedQty"], desk.order(late)["executedQty"]) == ("0.000", "0.010")
