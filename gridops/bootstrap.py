@@ -90,7 +90,8 @@ def execute(options: RunOptions) -> RunReport:
         try:
             return asyncio.run(graph.run())
         finally:
-            if session.handle is not None and graph.orderly:
+            # A venue that another run or hand started outlives this one.
+            if session.handle is not None and session.started_here and graph.orderly:
                 with contextlib.suppress(VenueUnavailable):
                     session.handle.stop()
 

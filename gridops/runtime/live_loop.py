@@ -79,11 +79,12 @@ class LiveLoop:
         """Consume until the engine finishes. Bugs end the loop with their traceback."""
         while self._finish is None:
             await self._wait()
-            self._notice_stall()
             self._check_lease()
             while self._queue and self._finish is None:
+                self._notice_stall()
                 self._turn(*self._queue.popleft())
-            if self._due():
+            self._notice_stall()
+            if not self._queue and self._due():
                 self._turn(self._clock.boot_ns(), self._clock.wall_ms(), Woke())
             self._gauge()
         await self._drain()
@@ -107,7 +108,7 @@ class LiveLoop:
         return self._finish is None and bool(wake) and self._clock.boot_ns() // 1_000_000 >= wake
 
     def _notice_stall(self) -> None:
-        """A gap between turns is an input of its own, ahead of everything that waited meanwhile."""
+        """A gap, between turns or inside one, is an input of its own, ahead of everything that waited meanwhile."""
         now_ns = self._clock.boot_ns()
         gap_ms = (now_ns - self._last_turn_ns) // 1_000_000
         self._last_turn_ns = now_ns
@@ -137,7 +138,6 @@ class LiveLoop:
         done, body = self.engine.handle(header, event)
         self.outbox.last_step_ns = self._clock.boot_ns()
         self._timings.observe_step((self.outbox.last_step_ns - began_ns) / 1e9)
-        self._last_turn_ns = self.outbox.last_step_ns
         try:
             token = self.engine.record(self._journal, header, event, done, body)
         except JournalError as error:
@@ -172,7 +172,13 @@ class LiveLoop:
                 raise AssertionError("sends leave through the outbox")
 
     def _launch(self, send: Send) -> None:
-        self._spawn(self._venue.send(send))
+        self._spawn(self._leave(send))
+
+    async def _leave(self, send: Send) -> None:
+        """The process may have been stopped between the last hop and this task's turn: look at the age once more."""
+        fresh = self.outbox.fresh(send)
+        if fresh is not None:
+            await self._venue.send(fresh)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = self._loop.create_task(work)

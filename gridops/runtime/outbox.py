@@ -59,6 +59,17 @@ class Outbox:
     def waiting(self) -> int:
         return len(self._waiting)
 
+    def fresh(self, send: Send) -> Send | None:
+        """What of a send is young enough to leave right now; the rest is answered as DENIED."""
+        now_ns = self._clock.boot_ns()
+        age_ms = (now_ns - send.decided_boot_ns) // 1_000_000
+        stale = gates.stale_decision(age_ms, (now_ns - self.last_step_ns) // 1_000_000)
+        held = [op for op in send.ops if stale and op.intent is Intent.INCREASE]
+        for op in held:
+            self._deny(op, f"decision_age {stale}")
+        left = tuple(op for op in send.ops if op not in held)
+        return _only(send, left) if left else None
+
     def _settle(self, sends: list[Send], token: Token, body: bytes, state: EngineState) -> None:
         for send in sends:
             if token.error is None:
