@@ -61,6 +61,13 @@ def next_change_ms(facts: HealthFacts, now_ms: int, rules: Rules) -> int | None:
     return min((time for time in times if time is not None and time > now_ms), default=None)
 
 
+def feed_deadline_ms(symbol: SymbolFacts, rules: HealthRules) -> int | None:
+    """When the first of the symbol's feeds goes stale if nothing more arrives; None when one never came."""
+    book_ms = _plus(symbol.book_seen_ms, rules.feed_stale_ms - max(0, symbol.book_lag_ms))
+    mark_ms = _plus(symbol.mark_seen_ms, rules.mark_stale_ms - max(0, symbol.mark_lag_ms))
+    return None if book_ms is None or mark_ms is None else min(book_ms, mark_ms)
+
+
 def _plus(since_ms: int | None, limit_ms: int) -> int | None:
     return None if since_ms is None else since_ms + limit_ms
 

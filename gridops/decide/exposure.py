@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from gridops.domain.orders import Order
 from gridops.domain.plan import Request
-from gridops.domain.vocabulary import Intent, OpKind, OrderState, OrderType, Side
+from gridops.domain.vocabulary import TERMINAL, Intent, OpKind, OrderState, OrderType, Side
 
 NO_ASK = 1 << 62
 """Own best ask when nothing of ours is for sale."""
@@ -40,16 +40,6 @@ class ExposureSums:
     pending: int = 0
     """Orders counted."""
 
-    def add(self, side: Side, lots: int, units: int, *, reduce_only: bool) -> None:
-        if side is Side.BUY:
-            self.buy_lots += lots
-            self.buy_units += units
-            self.ro_buy += lots if reduce_only else 0
-        else:
-            self.sell_lots += lots
-            self.sell_units += units
-            self.ro_sell += lots if reduce_only else 0
-
     def wce(self, position_lots: int, venue_lots: int | None) -> int:
         """Worst-case exposure in units, by the larger of the local and the venue figure."""
         worst = self._wce(position_lots, self.buy_units, self.sell_units)
@@ -78,8 +68,13 @@ def sums(orders: Iterable[Order], mark_ticks: int) -> ExposureSums:
     """Totals of one symbol's orders; terminal ones are passed over."""
     total = ExposureSums(mark_ticks)
     for order in orders:
-        if order.live:
-            _add_order(total, order)
+        if order.state in TERMINAL:
+            continue
+        if order.side is Side.BUY:
+            _add_buy(total, order)
+        else:
+            _add_sell(total, order)
+        total.pending += 1
     return total
 
 
@@ -89,7 +84,7 @@ def wce_units(position_local: int, position_venue: int | None, orders: Iterable[
 
 
 def order_units(order: Order, mark_ticks: int) -> int:
-    """Value of what an order may still fill: as it rests, or as its amend in flight would make it, whichever is more."""
+    """Value of what an order may still fill: as it rests or as its amend in flight would have it, the larger one."""
     rests = order.remaining * max(order.price_ticks, mark_ticks)
     pending = order.pending
     if pending is None or pending.kind is not OpKind.AMEND:
@@ -156,18 +151,35 @@ def self_cross(request: Request, total: ExposureSums) -> bool:
     return bid != 0 and (request.order_type is OrderType.MARKET or request.price_ticks <= bid)
 
 
-def _add_order(total: ExposureSums, order: Order) -> None:
-    units = order_units(order, total.mark_ticks)
-    total.add(order.side, order.worst_lots, units, reduce_only=order.reduce_only)
-    total.pending += 1
-    known = order.state is not OrderState.UNKNOWN
-    if order.side is Side.BUY:
-        highest = order.worst_price_ticks()
-        total.best_bid = max(total.best_bid, highest)
-        total.known_bid = max(total.known_bid, highest) if known else total.known_bid
+def _add_buy(total: ExposureSums, order: Order) -> None:
+    pending = order.pending
+    lots, price = order.lots - order.filled_lots, order.price_ticks
+    if pending is None or pending.kind is not OpKind.AMEND:
+        total.buy_units += lots * (price if price > total.mark_ticks else total.mark_ticks)
     else:
-        lowest = order.price_ticks
-        if order.pending is not None and order.pending.kind is OpKind.AMEND:
-            lowest = min(lowest, order.pending.price_ticks)
-        total.best_ask = min(total.best_ask, lowest)
-        total.known_ask = min(total.known_ask, lowest) if known else total.known_ask
+        total.buy_units += order_units(order, total.mark_ticks)
+        lots, price = order.worst_lots, max(price, pending.price_ticks)
+    total.buy_lots += lots
+    if order.reduce_only:
+        total.ro_buy += lots
+    if price > total.best_bid:
+        total.best_bid = price
+    if price > total.known_bid and order.state is not OrderState.UNKNOWN:
+        total.known_bid = price
+
+
+def _add_sell(total: ExposureSums, order: Order) -> None:
+    pending = order.pending
+    lots, price = order.lots - order.filled_lots, order.price_ticks
+    if pending is None or pending.kind is not OpKind.AMEND:
+        total.sell_units += lots * (price if price > total.mark_ticks else total.mark_ticks)
+    else:
+        total.sell_units += order_units(order, total.mark_ticks)
+        lots, price = order.worst_lots, min(price, pending.price_ticks)
+    total.sell_lots += lots
+    if order.reduce_only:
+        total.ro_sell += lots
+    if price < total.best_ask:
+        total.best_ask = price
+    if price < total.known_ask and order.state is not OrderState.UNKNOWN:
+        total.known_ask = price

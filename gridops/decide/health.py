@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from gridops.decide import conditions
 from gridops.decide.fsm import FsmMemory, Signal
-from gridops.decide.health_facts import HealthFacts
+from gridops.decide.health_facts import HealthFacts, SymbolFacts
 from gridops.decide.levels import (
     ACCOUNT,
     CONDITIONS,
@@ -72,6 +72,20 @@ def signals(
     if upward is not None:
         out.append(upward)
     return out
+
+
+def view_is_quiet(symbol: SymbolFacts, levels: Levels, deadline_ms: int | None, rules: Rules) -> bool:
+    """Whether a fresher view of this symbol, and nothing else, left `detect` and `next_deadline` with nothing new.
+
+    Lets the step skip health on a quiet tick before `deadline_ms`, its newest deadline, which the view must not have
+    brought nearer. Answers False whenever in doubt.
+    """
+    if levels or deadline_ms is None or not symbol.book_valid or symbol.spread_cbps is None:
+        return False
+    if symbol.spread_cbps >= rules.health.spread_mid_bps * 100 or symbol.wce_units > symbol.cap_units:
+        return False
+    stale_ms = conditions.feed_deadline_ms(symbol, rules.health)
+    return stale_ms is not None and stale_ms >= deadline_ms
 
 
 def next_deadline(memory: FsmMemory, facts: HealthFacts, now_ms: int, rules: Rules) -> int | None:

@@ -90,3 +90,11 @@ def test_no_window_of_the_venue_is_overrun_by_calls_that_arrive_a_little_later(
     for length, limit in ((10_000, RULES.orders_10s), (60_000, RULES.orders_1m)):
         windows = [arrival // length for arrival in arrivals]
         assert all(windows.count(window) <= limit for window in windows)
+
+
+def test_what_is_sent_at_the_end_of_a_window_counts_in_the_next_one_too() -> None:
+    late, early = spent(9_600, 8), spent(9_400, 8)
+    assert budget.room(late, RULES, 10_000).orders_reserve == 2
+    assert budget.room(early, RULES, 10_000).orders_reserve == 10
+    assert budget.room(late, RULES, 20_000).orders_reserve == 10
+    assert budget.used_pct(late, RULES, 10_100) == 80

@@ -512,3 +512,53 @@ def test_edges_say_how_long_a_level_was_open_and_repeat_nothing() -> None:
     world.facts.disk_ok = True
     (edge,) = health.detect(world.facts, world.memory, world.levels, world.now + 7, world.rules)
     assert (edge.reason, edge.open, edge.held_ms) == (R.DISK_LOW, False, 7)
+
+
+DEADLINES: list[tuple[Change, int, FsmReason, bool]] = [
+    (put(banned_until_ms=START + 500), 500, R.RATE_BANNED, False),
+    (put(lease_until_ms=START + 500), 500, R.LEASE_LOST, True),
+    (put(filters_ms=START + 500 - 3_600_000), 500, R.FILTERS_STALE, True),
+    (put(orders_unknown=1, unknown_since_ms=START + 500 - 15_000), 500, R.ORDERS_UNKNOWN, True),
+    (put(reconcile_ended_ms=START + 500 - 90_000), 500, R.SYNC_FAILING, True),
+    (put(loop_lag_ms=1_000, loop_lag_seen_ms=START - 500), 500, R.LOOP_LAG, False),
+    (put(user_up=False, user_since_ms=START - 4_500), 500, R.USER_STREAM_LOST, True),
+    (put_symbol(book_seen_ms=START - 2_500), 500, R.FEED_STALE, True),
+    (put_symbol(mark_seen_ms=START - 4_500), 500, R.FEED_STALE, True),
+    (put_symbol(book_lag_ms=2_500), 500, R.FEED_STALE, True),
+]
+
+
+@pytest.mark.parametrize(("change", "after_ms", "reason", "opens"), DEADLINES)
+def test_what_time_alone_changes_has_its_deadline(
+    change: Change, after_ms: int, reason: FsmReason, opens: bool
+) -> None:
+    world = World()
+    world.fresh = False
+    change(world.facts)
+    world.step()
+    assert health.next_deadline(world.memory, world.facts, world.now, world.rules) == START + after_ms
+    world.step(after_ms - 1)
+    assert (reason in {r for r, _ in world.open_reasons()}) == (not opens)
+    world.step(1)
+    assert (reason in {r for r, _ in world.open_reasons()}) == opens
+
+
+@pytest.mark.parametrize(("reason", "scope", "change"), [case for case in CASES if case[1] == "A"])
+def test_a_view_that_shows_a_condition_is_never_called_quiet(reason: FsmReason, scope: str, change: Change) -> None:
+    facts = healthy(START)
+    rules = Rules(symbols=("A",))
+    deadline = START + 2_000
+    assert health.view_is_quiet(one(facts), {}, deadline, rules)
+    assert not health.view_is_quiet(one(facts), {}, None, rules)
+    opened = levels.Level(R.DISK_LOW, ACCOUNT, START, "")
+    assert not health.view_is_quiet(one(facts), {"disk_low@account": opened}, deadline, rules)
+    change(facts)
+    of_the_view = {R.FEED_STALE, R.BOOK_INVALID, R.TOXICITY_HIGH, R.TOXICITY_MID, R.EXPOSURE_HIGH}
+    assert health.view_is_quiet(one(facts), {}, deadline, rules) == (reason not in of_the_view)
+
+
+def test_a_view_that_brings_the_deadline_nearer_is_not_quiet() -> None:
+    facts = healthy(START)
+    one(facts).book_lag_ms = 1_001
+    assert not health.view_is_quiet(one(facts), {}, START + 2_000, Rules(symbols=("A",)))
+    assert health.view_is_quiet(one(facts), {}, START + 1_999, Rules(symbols=("A",)))
