@@ -5,7 +5,7 @@ to cross the book, to ask for more exposure than the cap, and to close more than
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gridops.decide.regime import SCALES
 from gridops.domain.instrument import Instrument
@@ -19,7 +19,6 @@ RESPACE_MS = 10_000
 """The spacing stays until the wanted one differs by more than RESPACE_PCT and this much time has passed."""
 _FINE = 1_000_000_000
 """Prices are carried with nine decimals of a tick, so that rounding happens once, at the end."""
-_NO_WAITS: Mapping[int, int] = {}
 
 
 @dataclass(slots=True)
@@ -52,7 +51,7 @@ class GridInputs:
     regime: Regime = Regime.UNKNOWN
     throttle_spacing_pct: int = 100
     throttle_size_pct: int = 100
-    waits: Mapping[int, int] = _NO_WAITS
+    waits: Mapping[int, int] = field(default_factory=dict)
     """Level -> venue time before which a filled rung is not set again."""
     allow_increase: bool = True
     """False: only what closes the position."""
@@ -65,12 +64,11 @@ def ladder(state: GridState, inputs: GridInputs) -> tuple[GridState, tuple[Targe
     if not 0 < inputs.bid_ticks < inputs.ask_ticks or inputs.lots <= 0:
         return state, ()
     spacing = effective_spacing_cbps(state, inputs)
-    cap_lots = max(0, inputs.cap_units // _highest_ticks(mid2, spacing, inputs))
-    centre = _skewed_centre(mid2, spacing, cap_lots, inputs)
+    centre = _skewed_centre(mid2, spacing, inputs)
     targets: list[Target] = []
     for side in (Side.BUY, Side.SELL):
         prices = rung_prices(centre, spacing, side, inputs)
-        targets += _side_targets(side, prices, cap_lots, inputs)
+        targets += _side_targets(side, prices, inputs)
     return state, tuple(targets)
 
 
@@ -108,15 +106,10 @@ def spacing_ticks(state: GridState, inputs: GridInputs) -> int:
     return max(1, effective_spacing_cbps(state, inputs) * mid2 // 2_000_000)
 
 
-def _highest_ticks(mid2: int, spacing: int, inputs: GridInputs) -> int:
-    """A price no rung lies above, the skew included: a lot is worth at most this much of the cap."""
-    width_cbps = spacing * inputs.rules.levels * (200 + inputs.rules.skew_pct) // 100
-    return max(inputs.mark_ticks, mid2 * (1_000_000 + width_cbps) // 2_000_000 + 1)
-
-
-def _skewed_centre(mid2: int, spacing: int, cap_lots: int, inputs: GridInputs) -> int:
+def _skewed_centre(mid2: int, spacing: int, inputs: GridInputs) -> int:
     """Centre in 1e-9 ticks. At full inventory it stands skew_pct of the half-ladder's width against the position."""
     centre = mid2 * (_FINE // 2)
+    cap_lots = max(0, inputs.cap_units // max(inputs.mark_ticks, mid2 // 2))
     if not cap_lots or not inputs.position_lots:
         return centre
     held = min(max(inputs.position_lots, -cap_lots), cap_lots)
@@ -157,22 +150,24 @@ def rung_size(inputs: GridInputs, lowest_ticks: int) -> int:
     return min(inputs.lots, max(scaled, least))
 
 
-def _side_targets(side: Side, prices: list[int], cap_lots: int, inputs: GridInputs) -> list[Target]:
+def _side_targets(side: Side, prices: list[int], inputs: GridInputs) -> list[Target]:
     if not prices:
         return []
     size = rung_size(inputs, min(prices[-1], inputs.bid_ticks))
     held = inputs.position_lots * side.sign
     """Position seen from this side: positive = this side adds to it."""
     closing = closing_lots(max(0, -held), size, len(prices), inputs.instrument)
-    room = cap_lots - held - sum(closing)
+    room = inputs.cap_units - held * inputs.mark_ticks
     targets = [_target(side, rung, price, lots, True, inputs) for rung, price, lots in _numbered(prices, closing)]
     if not inputs.allow_increase:
         return targets
+    room -= sum(one.lots * max(one.price_ticks, inputs.mark_ticks) for one in targets)
     for rung in range(len(closing) + 1, len(prices) + 1):
-        room -= size
+        price = prices[rung - 1]
+        room -= size * max(price, inputs.mark_ticks)
         if room < 0:
             break
-        targets.append(_target(side, rung, prices[rung - 1], size, False, inputs))
+        targets.append(_target(side, rung, price, size, False, inputs))
     return targets
 
 

@@ -21,6 +21,8 @@ CHANGE = 1 << 40
 GAP = (1 << 39) + (1 << 30)
 """Half a change and a little: an order and a target both left over can still become one amend."""
 _FAR = 1 << 60
+_GTX, _LIMIT, _BUY, _CANCEL = TimeInForce.GTX, OrderType.LIMIT, Side.BUY, OpKind.CANCEL
+"""Looked up once: an enum's member by name costs as much as the rest of a comparison."""
 
 
 @dataclass(slots=True)
@@ -56,22 +58,20 @@ def _cohorts(targets: Sequence[Target], orders: Sequence[Order], leaving: list[O
     usual = (Cohort(), Cohort(), Cohort(), Cohort())
     others: dict[tuple[Side, bool, OrderType, TimeInForce], Cohort] = {}
     for target in targets:
-        if target.tif is TimeInForce.GTX and target.order_type is OrderType.LIMIT:
-            cohort = usual[(2 if target.side is Side.BUY else 0) + target.reduce_only]
+        if target.tif is _GTX and target.order_type is _LIMIT:
+            usual[(2 if target.side is _BUY else 0) + target.reduce_only].targets.append(target)
         else:
             key = (target.side, target.reduce_only, target.order_type, target.tif)
-            cohort = others.setdefault(key, Cohort())
-        cohort.targets.append(target)
+            others.setdefault(key, Cohort()).targets.append(target)
     for order in orders:
-        if order.pending is not None and order.pending.kind is OpKind.CANCEL:
+        pending = order.pending
+        if pending is not None and pending.kind is _CANCEL:
             leaving.append(order)
-            continue
-        if order.tif is TimeInForce.GTX and order.order_type is OrderType.LIMIT:
-            cohort = usual[(2 if order.side is Side.BUY else 0) + order.reduce_only]
+        elif order.tif is _GTX and order.order_type is _LIMIT:
+            usual[(2 if order.side is _BUY else 0) + order.reduce_only].orders.append(order)
         else:
             key = (order.side, order.reduce_only, order.order_type, order.tif)
-            cohort = others.setdefault(key, Cohort())
-        cohort.orders.append(order)
+            others.setdefault(key, Cohort()).orders.append(order)
     return [*usual, *others.values()]
 
 
@@ -90,7 +90,7 @@ def _pair_cohort(cohort: Cohort, found: Pairing, ctx: RouteContext) -> None:
         return
     targets.sort(key=_PRICE)
     orders.sort(key=_ORDER_PRICE)
-    if len(targets) == len(orders) and _all_held(targets, orders, ctx):
+    if len(targets) == len(orders) and (_all_held(targets, orders, ctx) or _none_held(targets, orders, ctx)):
         found.pairs += zip(targets, orders, strict=True)
         return
     _match_cohort(targets, orders, found, ctx)
@@ -107,8 +107,31 @@ def _all_held(targets: list[Target], orders: list[Order], ctx: RouteContext) -> 
     return True
 
 
+def _none_held(targets: list[Target], orders: list[Order], ctx: RouteContext) -> bool:
+    """With equal counts and every pair a change, each gap would cost more than it saves: rank to rank is best."""
+    if any(order.pending is not None for order in orders):
+        return False
+    if any(target.wait_until_ms > ctx.now_ms for target in targets):
+        return False
+    band, lots_pct = ctx.band_ticks, ctx.rules.hold_lots_pct
+    if all(
+        abs(order.lots - order.filled_lots - target.lots) * 100 > lots_pct * target.lots
+        for order in orders
+        for target in targets
+    ):
+        return True
+    first = 0
+    for target in targets:
+        while first < len(orders) and orders[first].price_ticks < target.price_ticks - band:
+            first += 1
+        if first < len(orders) and orders[first].price_ticks <= target.price_ticks + band:
+            return False
+    return True
+
+
 def _match_cohort(targets: list[Target], orders: list[Order], found: Pairing, ctx: RouteContext) -> None:
     band, lots_pct = ctx.band_ticks, ctx.rules.hold_lots_pct
+    now_ms = ctx.now_ms
     prices = [expected_ticks(order) for order in orders]
     rests = [order.remaining for order in orders]
     if prices != sorted(prices):
@@ -122,6 +145,8 @@ def _match_cohort(targets: list[Target], orders: list[Order], found: Pairing, ct
         off = abs(rests[other] - target.lots)
         if distance <= band and off * 100 <= lots_pct * target.lots:
             return 2 * distance + (off != 0)
+        if target.wait_until_ms > now_ms and not orders[other].filled_lots:
+            return _FAR
         return CHANGE + 2 * distance
 
     matched = match(len(targets), len(orders), cost, GAP)
@@ -136,7 +161,7 @@ def _match_cohort(targets: list[Target], orders: list[Order], found: Pairing, ct
 def _recycle(targets: list[Target], orders: list[Order], found: Pairing, ctx: RouteContext) -> None:
     """One amend instead of a cancel and a place: the rung the market left behind moves to where one is missing.
 
-    A target that waits for its refill takes no order: it would be served before its time.
+    A target that waits for its refill takes no such order: it would be served before its time.
     """
     ready = [target for target in targets if target.wait_until_ms <= ctx.now_ms]
     found.targets += [target for target in targets if target.wait_until_ms > ctx.now_ms]

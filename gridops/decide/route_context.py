@@ -4,6 +4,7 @@ A value handed in by the engine for one plan of one symbol. It holds no state an
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import field
 
 from gridops.domain.instrument import Instrument
 from gridops.domain.plan import Request, Verdict
@@ -13,8 +14,6 @@ from gridops.domain.vocabulary import RouterReason, Side
 
 Permit = Callable[[Request], Verdict | None]
 """The gate chain: the first refusal, None when the request may pass."""
-_NO_REFUSALS: Mapping[tuple[int, str], tuple[int, int]] = {}
-_NO_LEVELS: Mapping[int, str] = {}
 
 
 @record
@@ -44,9 +43,9 @@ class RouteContext:
     weight_left: int = 1_000
     budget_retry_ms: int = 0
     """When the next slot frees."""
-    refused: Mapping[tuple[int, str], tuple[int, int]] = _NO_REFUSALS
+    refused: Mapping[tuple[int, str], tuple[int, int]] = field(default_factory=dict)
     """(level, side) -> (same refusals in a row, time of the next probe)."""
-    replacing: Mapping[int, str] = _NO_LEVELS
+    replacing: Mapping[int, str] = field(default_factory=dict)
     """Level -> client id of the first leg, proven terminal, whose replacement is due."""
     rate_low: bool = False
     """The rate budget is nearly used: no re-pricing at all."""
@@ -72,7 +71,7 @@ class RouteContext:
 
     def reducible(self, side: Side) -> int:
         """Lots a reduce-only order of `side` may take: what our figure and the venue's both show as open."""
-        held = -self.position_lots * side.sign
+        low = high = self.position_lots
         if self.venue_position_lots is not None:
-            held = min(held, -self.venue_position_lots * side.sign)
-        return max(held, 0)
+            low, high = min(low, self.venue_position_lots), max(high, self.venue_position_lots)
+        return max(-high, 0) if side is Side.BUY else max(low, 0)

@@ -34,9 +34,22 @@ _BOOK_REASONS = frozenset({RouterReason.BLOCKED_POST_ONLY, RouterReason.POST_ONL
 class _Draft:
     """Choices, moves and the slack of held orders while one plan is made."""
 
-    __slots__ = ("choices", "down_ticks", "moves", "open_cases", "restless", "up_ticks", "wake_ms")
+    __slots__ = (
+        "band_ticks",
+        "choices",
+        "down_ticks",
+        "moves",
+        "open_cases",
+        "prices",
+        "restless",
+        "up_ticks",
+        "wake_ms",
+    )
 
     def __init__(self, band_ticks: int) -> None:
+        self.band_ticks = band_ticks
+        self.prices: dict[int, Cost] = {}
+        """Amend costs by queue place; most levels share one."""
         self.choices: list[Choice] = []
         self.moves: list[Move] = []
         self.open_cases: list[tuple[Case, Rule]] = []
@@ -65,7 +78,9 @@ def route(targets: Sequence[Target], orders: Sequence[Order], ctx: RouteContext)
 
 
 def _decide(targets: Sequence[Target], live: list[Order], exposure: Exposure, draft: _Draft, ctx: RouteContext) -> None:
-    pairing = pair_up(targets, live, ctx)
+    swept = [] if ctx.sweep is None else [order for order in live if order.level != 0]
+    pairing = pair_up(targets, live if ctx.sweep is None else [order for order in live if order.level == 0], ctx)
+    pairing.orders += swept
     excess = (
         exposure.reduce_only[0] > exposure.reducible[0],
         exposure.reduce_only[1] > exposure.reducible[1],
@@ -90,7 +105,7 @@ def _keep(target: Target, order: Order, draft: _Draft, ctx: RouteContext) -> boo
     off_ticks = target.price_ticks - order.price_ticks
     rest = order.lots - order.filled_lots
     off_lots = rest - target.lots
-    band = ctx.band_ticks
+    band = draft.band_ticks
     if not -band <= off_ticks <= band or abs(off_lots) * 100 > ctx.rules.hold_lots_pct * target.lots:
         return False
     if band - off_ticks < draft.up_ticks:
@@ -98,7 +113,10 @@ def _keep(target: Target, order: Order, draft: _Draft, ctx: RouteContext) -> boo
     if band + off_ticks < draft.down_ticks:
         draft.down_ticks = band + off_ticks
     if off_ticks or off_lots:
-        draft.choices.append(_kept(target, order, rest, _WITHIN, _AMEND, amend_cost(rest)))
+        price = draft.prices.get(rest)
+        if price is None:
+            price = draft.prices[rest] = amend_cost(rest)
+        draft.choices.append(_kept(target, order, rest, _WITHIN, _AMEND, price))
     else:
         draft.choices.append(_kept(target, order, rest, _UNCHANGED, None, None))
     return True

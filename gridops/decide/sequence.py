@@ -7,16 +7,19 @@ cap, reduce-only orders never exceed the position, and no own order meets anothe
 How: an unconfirmed operation counts with the worse of its two outcomes. Growth that fits on top of everything resting
 now may leave at once; growth that needs room names, in `after`, every operation that frees it. Fills cannot break the
 bound: they turn a quantity counted at its order price, or the mark if that is worse, into one counted at the mark.
+
+What confirms an operation for those that wait is that its order ended as the plan assumed. A cancel that came too late
+for a fill frees less room than was counted: it confirms nothing, and the next plan decides anew.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from gridops.decide.route_context import RouteContext
 from gridops.decide.router_rules import Admission, Case, Rule, obstacle
 from gridops.domain.orders import Order
 from gridops.domain.plan import Op, Request
-from gridops.domain.vocabulary import Decision, Gate, Intent, OpKind, RouterReason, Side
+from gridops.domain.vocabulary import Decision, Gate, Intent, OpKind, OrderState, OrderType, RouterReason, Side
 
 _PAIR_REASONS = frozenset(
     {
@@ -30,6 +33,7 @@ _PAIR_REASONS = frozenset(
 _ROOM_GATES = frozenset({Gate.EXPOSURE, Gate.PENDING, Gate.REDUCE_ONLY, Gate.SELF_CROSS})
 """Gates that say no because of what still rests: another operation of the plan may make the room."""
 _BUY, _SELL = 0, 1
+_ANY_PRICE = 1 << 62
 
 
 class Exposure:
@@ -44,13 +48,16 @@ class Exposure:
         self.units = [0, 0]
         self.reduce_only = [0, 0]
         self.reducible = (ctx.reducible(Side.BUY), ctx.reducible(Side.SELL))
+        buy, mark_ticks, units, reduce_only = Side.BUY, self.mark_ticks, self.units, self.reduce_only
         for order in orders:
-            index = _BUY if order.side is Side.BUY else _SELL
-            lots = order.worst_lots if order.pending is not None else order.lots - order.filled_lots
-            price = order.worst_price_ticks() if order.pending is not None else order.price_ticks
-            self.units[index] += lots * (price if price > self.mark_ticks else self.mark_ticks)
+            index = _BUY if order.side is buy else _SELL
+            if order.pending is None:
+                lots, price = order.lots - order.filled_lots, order.price_ticks
+            else:
+                lots, price = order.worst_lots, order.worst_price_ticks()
+            units[index] += lots * (price if price > mark_ticks else mark_ticks)
             if order.reduce_only:
-                self.reduce_only[index] += lots
+                reduce_only[index] += lots
 
     def worth(self, price_ticks: int, lots: int) -> int:
         """Units of a quantity at its price or the mark, whichever is worse."""
@@ -81,6 +88,8 @@ class Move:
     new_units: int = 0
     """What the written order will count for."""
     new_reduce: int = 0
+    forgone_units: int = 0
+    """What it frees besides, which no other operation may count on."""
     blocked: RouterReason | None = None
     gate: Gate | None = None
     clears: tuple[str, ...] = ()
@@ -139,13 +148,15 @@ def make_move(case: Case, rule: Rule, exposure: Exposure) -> Move:
     if write is not None:
         move.new_units = exposure.worth(case.to_ticks, case.to_lots)
         move.new_reduce = case.to_lots if write.reduce_only else 0
-        _forgo_mixed(move)
+        if cancel is None:
+            _forgo_mixed(move)
     return move
 
 
 def _forgo_mixed(move: Move) -> None:
-    """A write that frees one sum and grows the other counts as growth only: nobody has to wait for its free half."""
+    """An amend that frees one sum and grows the other counts as growth only: nobody has to wait for its free half."""
     if move.grows < 0 < move.grows_reduce:
+        move.forgone_units = -move.grows
         move.new_units = move.freed_units
     elif move.grows_reduce < 0 < move.grows:
         move.new_reduce = move.freed_reduce
@@ -222,8 +233,10 @@ def schedule(moves: list[Move], orders: list[Order], exposure: Exposure, ctx: Ro
     open_ids = {move.case.order.client_id for move in moves if move.case.order is not None}
     for move in moves:
         _admit(move, books, orders, open_ids, ctx)
-    after = exposure.worst(books.units[_BUY], books.units[_SELL])
     admitted = [move for move in moves if move.blocked is None]
+    for move in admitted:
+        books.units[move.index] -= move.forgone_units
+    after = exposure.worst(books.units[_BUY], books.units[_SELL])
     return Schedule(_link(admitted, exposure, min(max(before, after), ctx.limit_units)), before, after)
 
 
@@ -246,15 +259,21 @@ def _admit(move: Move, books: _Books, orders: list[Order], open_ids: set[str], c
 def _find_crossings(
     move: Move, write: Request, admission: Admission, books: _Books, orders: list[Order], open_ids: set[str]
 ) -> None:
-    """Own orders of the other side that the write would meet: they must leave first, or it does not go."""
-    buying, other = write.side is Side.BUY, 1 - move.index
-    if _meets(buying, write.price_ticks, books.written[other]):
+    """Own orders of the other side that the write would meet: they must leave first, or it does not go.
+
+    A reduction is not held up by an order that may not exist.
+    """
+    buying, other, price_ticks = write.side is Side.BUY, 1 - move.index, _reach_ticks(write)
+    if _meets(buying, price_ticks, books.written[other]):
         admission.crosses_own = True
-    if not _meets(buying, write.price_ticks, books.resting[other]):
+    if not _meets(buying, price_ticks, books.resting[other]):
         return
+    reduces = write.intent is Intent.REDUCE
     clears: list[str] = []
     for order in orders:
-        if order.side is write.side or not _meets(buying, write.price_ticks, _nearest_ticks(order)):
+        if order.side is write.side or not _meets(buying, price_ticks, _nearest_ticks(order)):
+            continue
+        if reduces and order.state is OrderState.UNKNOWN and order.client_id not in books.settled:
             continue
         if order.client_id in books.settled:
             clears.append(order.client_id)
@@ -263,6 +282,13 @@ def _find_crossings(
         else:
             admission.crosses_own = True
     move.clears = tuple(clears)
+
+
+def _reach_ticks(write: Request) -> int:
+    """How far into the other side the write may trade; a market order has no limit."""
+    if write.order_type is OrderType.MARKET:
+        return _ANY_PRICE if write.side is Side.BUY else 0
+    return write.price_ticks
 
 
 def _nearest_ticks(order: Order) -> int:
@@ -293,6 +319,8 @@ def _find_room(move: Move, write: Request, admission: Admission, books: _Books, 
     if move.grows > 0 and exposure.reach(index, books.units[index] + move.grows) > ctx.limit_units:
         admission.gate = Gate.EXPOSURE
         return
+    if move.grows > 0 and write.intent is Intent.REDUCE and move.case.level != 0:
+        admission.no_room = admission.no_room or _raises_behind_a_closed_gate(move, write, books, ctx)
     refusal = ctx.permit(write)
     if refusal is not None and refusal.gate not in _ROOM_GATES:
         admission.gate = refusal.gate
@@ -300,6 +328,18 @@ def _find_room(move: Move, write: Request, admission: Admission, books: _Books, 
         admission.no_room = admission.no_room or books.freed[index]
         admission.gate = None if admission.no_room else refusal.gate
     admission.no_budget = write.intent is Intent.INCREASE and books.slots <= 0
+
+
+def _raises_behind_a_closed_gate(move: Move, write: Request, books: _Books, ctx: RouteContext) -> bool:
+    """A take-profit beside opening orders of its side lets them reach further once it has filled.
+
+    That is growth, so where growth is refused it waits until those orders have left. An exit (level 0) never waits.
+    """
+    exposure = books.exposure
+    before = exposure.worst(exposure.units[_BUY], exposure.units[_SELL])
+    if exposure.reach(move.index, books.units[move.index] + move.grows) <= before:
+        return False
+    return ctx.permit(replace(write, intent=Intent.INCREASE)) is not None
 
 
 def _book(move: Move, books: _Books) -> None:

@@ -1,7 +1,7 @@
 """Realised volatility of the mid, in integers: one sample a second of venue time, squares averaged exponentially.
 
-Below the grid policy, which turns the answer into a spacing. It refuses to guess: with too few samples it says None, and a
-gap in the feed drops the return across it.
+Below the grid policy, which makes a spacing of it. It refuses to guess: with too few samples it says None, and
+a gap in the feed drops the return across it.
 """
 
 from dataclasses import dataclass
