@@ -197,6 +197,13 @@ def balances(payload: object) -> tuple[VenueBalance, ...]:
     return tuple(VenueBalance(asset=text(each, "asset"), wallet=money(each, key)) for each, key in found)
 
 
+def margin(payload: object) -> dict[str, Decimal]:
+    """Maintenance margin and margin balance of the account, from account v3; zero where the reply does not say."""
+    source = row(payload)
+    pairs = (("maintenance_margin", "totalMaintMargin"), ("margin_balance", "totalMarginBalance"))
+    return {ours: money(source, theirs) if theirs in source else Decimal(0) for ours, theirs in pairs}
+
+
 def modes(payload: object) -> VenueModes:
     """The reply of accountConfig: the three modes in one call."""
     source = row(payload)

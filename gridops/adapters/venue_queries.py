@@ -95,7 +95,7 @@ class VenueReads:
         held = self._known(positions, parse.position)
         listed = {each.symbol for each in held}
         held += [parse.flat(symbol) for symbol in self._grids() if symbol not in listed]
-        return {"positions": tuple(held), "balances": parse.balances(account), "modes": modes}
+        return {"positions": tuple(held), "balances": parse.balances(account), "modes": modes, **parse.margin(account)}
 
     async def _trades(self, query: Query) -> dict[str, Any]:
         params: dict[str, Any] = {"symbol": query.symbol, "limit": PAGE}

@@ -72,8 +72,8 @@ def op_cost(kind: OpKind, count: int = 1) -> Cost:
 _QUERY_WEIGHT = {
     QueryKind.ORDER: 1,
     QueryKind.OPEN_ORDERS: 1,
-    # Positions 5, account 5, position mode 30, multi-assets mode 30.
-    QueryKind.POSITIONS: 70,
+    # Positions 5, account 5, account configuration 5.
+    QueryKind.POSITIONS: 15,
     QueryKind.TRADES: 5,
     QueryKind.INCOME: 30,
     QueryKind.TIME: 1,

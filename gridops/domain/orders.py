@@ -21,6 +21,8 @@ class PendingWrite:
     price_ticks: int
     lots: int
     unknown: bool = False
+    refused: bool = False
+    """The venue refused it in a way that puts the order itself in doubt: frozen until a query has answered."""
 
 
 @dataclass(slots=True)

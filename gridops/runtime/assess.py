@@ -1,6 +1,6 @@
 """From facts to state: levels, transitions, and the answer an operator gets. The middle of a step."""
 
-from gridops.decide import drawdown, fsm, health
+from gridops.decide import drawdown, fsm, health, sync
 from gridops.decide.health_facts import HealthFacts
 from gridops.decide.levels import apply_edges
 from gridops.domain.effects import Answer, LatchKill
@@ -24,7 +24,8 @@ def run(state: EngineState, event: Event, out: Out) -> None:
     if _may_skip(state, event):
         return
     known = gathering.gather(state)
-    symbols = tuple(state.symbols)
+    _take_ack(state, known)
+    symbols, loss_ms = tuple(state.symbols), state.fsm.loss_ms
     edges = health.detect(known, state.fsm, state.levels, state.now_ms, state.rules)
     apply_edges(state.levels, state.fsm, edges, symbols, state.now_ms)
     for edge in edges:
@@ -33,6 +34,9 @@ def run(state: EngineState, event: Event, out: Out) -> None:
                 reason=edge.reason, scope=edge.scope, open=edge.open, detail=edge.detail, held_ms=edge.held_ms
             )
         )
+    if state.fsm.loss_ms != loss_ms:
+        for kind, name in sync.symbol_reads(state.symbols):
+            sync.want(state.sync, kind, name, state.now_ms)
     moves = fsm.drive(state.fsm, _signals_of(state, known), state.now_ms)
     for move in moves:
         _moved(state, move, out)
@@ -41,6 +45,16 @@ def run(state: EngineState, event: Event, out: Out) -> None:
             symbol.dirty = True
     state.wishes.acked = False
     state.health_due_ms = _due(state, known)
+
+
+def _take_ack(state: EngineState, known: HealthFacts) -> None:
+    """An ack that nothing forbids closes the kill and re-bases the drawdown before the levels are judged."""
+    if not state.wishes.acked or health.ack_refusal(state.fsm, state.levels, known):
+        return
+    known.kill_latched = known.drawdown_latched = False
+    wishes = state.wishes
+    wishes.killed, wishes.kill_author, wishes.kill_reason = False, "", ""
+    state.drawdown = drawdown.rebase(state.drawdown)
 
 
 def _may_skip(state: EngineState, event: Event) -> bool:
@@ -98,16 +112,7 @@ def _moved(state: EngineState, move: fsm.Move, out: Out) -> None:
     if move.event is FsmEvent.KILL:
         out.do(LatchKill(latched=True, author=state.wishes.kill_author, reason=state.wishes.kill_reason))
     elif move.event is FsmEvent.ACK:
-        _acknowledged(state, out)
-
-
-def _acknowledged(state: EngineState, out: Out) -> None:
-    """The kill is over: latch removed, drawdown re-based, levels of both closed by the next assessment."""
-    wishes = state.wishes
-    wishes.killed, wishes.kill_author, wishes.kill_reason = False, "", ""
-    state.drawdown = drawdown.rebase(state.drawdown)
-    state.health.resync_after_ms = state.now_ms
-    out.do(LatchKill(latched=False, author="", reason=""))
+        out.do(LatchKill(latched=False, author="", reason=""))
 
 
 def answer(state: EngineState, wish: OperatorInput, out: Out) -> None:

@@ -252,6 +252,6 @@ def ask(state: EngineState, wants: Iterable[Want], out: Out) -> None:
                 symbol=want.symbol,
                 client_id=want.client_id,
                 from_id=from_id,
-                since_ms=max(0, state.ledger.income_since_ms),
+                since_ms=state.ledger.income_cursor_ms,
             )
         )

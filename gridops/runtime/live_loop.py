@@ -113,6 +113,7 @@ class LiveLoop:
         gap_ms = (now_ns - self._last_turn_ns) // 1_000_000
         self._last_turn_ns = now_ns
         if gap_ms >= STALL_MS:
+            self._timings.observe_lag(gap_ms / 1e3)
             resumed = gap_ms >= RESUMED_MS
             self._queue.appendleft((now_ns, self._clock.wall_ms(), LoopReport(lag_ms=gap_ms, resumed=resumed)))
 

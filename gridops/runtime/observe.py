@@ -294,7 +294,7 @@ def _enter_symbol(state: EngineState, name: str, boot: Boot, first: bool) -> Non
     symbol.last_choice.clear()
     symbol.regime = regime.RegimeState()
     symbol.volatility.last_ms = 0
-    state.deadman[name] = deadman.DeadmanMemory(maybe_armed=not first)
+    state.deadman[name] = deadman.boot(state.deadman.get(name, deadman.DeadmanMemory()))
     symbol.named.clear()
     if not first:
         for order in symbol.orders.values():

@@ -13,7 +13,7 @@ from gridops.domain.vocabulary import Side, TimeInForce
 from gridops.runtime.out import Out
 from gridops.runtime.state import EngineState, SymbolState
 
-REMEMBERED_TRADES = 4_000
+REMEMBERED_TRADES = 1_000
 
 
 def add(book: dict[str, Decimal], asset: str, amount: Decimal) -> None:

@@ -32,7 +32,7 @@ _STATUS = {
     "EXPIRED": OrderState.EXPIRED,
     "EXPIRED_IN_MATCH": OrderState.EXPIRED,
 }
-CLOSED_KEPT = 2_000
+CLOSED_KEPT = 300
 
 
 def find(symbol: SymbolState, client_id: str) -> Order | None:
@@ -188,6 +188,7 @@ def _confirmed(state: EngineState, symbol: SymbolState, order: Order, kind: str,
         return
     seen = reply.order
     if seen is None:
+        order.pending = None
         sync.want(state.sync, QueryKind.OPEN_ORDERS, order.symbol, state.now_ms)
         return
     if kind == OpKind.AMEND and order.pending is not None and order.pending.kind is OpKind.AMEND:
@@ -226,13 +227,14 @@ def _refused(state: EngineState, symbol: SymbolState, order: Order, kind: str, r
                 to = OrderState.EXPIRED
             close(state, symbol, order, to, detail, out)
         return
-    order.pending = None
     out.touched[order.client_id] = order
     if reply.code in (VenueCode.UNKNOWN_ORDER, VenueCode.NO_SUCH_ORDER, VenueCode.AMEND_REFUSED):
-        # Proves nothing by itself: ask for the order, its open list and the trades.
-        state.sync.order_ask.pop(order.client_id, None)
-        order.absent_reads = max(order.absent_reads, 1)
+        # Proves nothing by itself: frozen until the order was asked for, once every in-flight period.
+        if order.pending is not None:
+            order.pending.unknown = order.pending.refused = True
         sync.want(state.sync, QueryKind.OPEN_ORDERS, order.symbol, state.now_ms)
+    else:
+        order.pending = None
 
 
 def _remember_refusal(state: EngineState, symbol: SymbolState, order: Order, kind: str, reply: WriteReply) -> None:
@@ -258,8 +260,8 @@ def on_order_read(
         return
     if seen is not None:
         pending, window = order.pending, state.rules.sync.recv_window_ms
-        if pending is not None and pending.unknown and asked_ms >= pending.sent_ms + window:
-            # The write can no longer take effect: what the venue shows is what became of it.
+        if pending is not None and pending.unknown and (pending.refused or asked_ms >= pending.sent_ms + window):
+            # A write that was refused, or can no longer take effect: what the venue shows is what became of it.
             order.pending = None
         apply_venue_order(state, symbol, order, seen, out)
         return

@@ -9,7 +9,7 @@ from gridops.decide import drawdown, roundtrip, sync
 from gridops.domain.events import QueryReply
 from gridops.domain.evidence_ref import EvidenceMode, EvidenceStatus
 from gridops.domain.ids import owner
-from gridops.domain.orders import Order, VenueIncome, VenueOrder, VenueTrade
+from gridops.domain.orders import Order, VenueOrder, VenueTrade
 from gridops.domain.records import Booked, MismatchSeen, SyncDone
 from gridops.domain.vocabulary import (
     MismatchKind,
@@ -36,6 +36,11 @@ _ORDER_KINDS = {
 }
 
 
+_PAGED = (QueryKind.TRADES, QueryKind.INCOME)
+INCOME_OVERLAP_MS = 60_000
+"""Income rows may appear a little after their time: the newest minute is asked for again."""
+
+
 def on_query(state: EngineState, reply: QueryReply, out: Out) -> None:
     """Take one answer in. The question is forgotten, its success remembered by when it was *asked*."""
     asked = state.sync.asked.pop(reply.query_id, None)
@@ -43,7 +48,7 @@ def on_query(state: EngineState, reply: QueryReply, out: Out) -> None:
         return
     key = sync.slot(reply.kind, reply.symbol)
     sync.satisfied(state.sync, key, asked.boot_ms)
-    if not reply.ok or (not reply.complete and reply.kind is not QueryKind.TRADES):
+    if not reply.ok or (not reply.complete and reply.kind not in _PAGED):
         state.sync.failures += 1
         state.health.venue_failures += 1
         sync.want(state.sync, reply.kind, reply.symbol, state.now_ms, after_ms=1_000)
@@ -51,24 +56,25 @@ def on_query(state: EngineState, reply: QueryReply, out: Out) -> None:
         return
     state.sync.failures = 0
     state.health.venue_failures = 0
+    settled = True
     match reply.kind:
         case QueryKind.ORDER:
             _order(state, reply, asked, out)
         case QueryKind.OPEN_ORDERS:
             _open_orders(state, reply, asked, out)
         case QueryKind.TRADES:
-            _trades(state, reply, asked, out)
+            settled = _trades(state, reply, asked, out)
         case QueryKind.POSITIONS:
             _positions(state, reply, asked, out)
         case QueryKind.INCOME:
-            _incomes(state, reply.incomes, out)
+            _incomes(state, reply, out)
         case QueryKind.TIME:
             health = state.health
             health.clock_error_ms = reply.clock_offset_ms - health.clock_offset_ms if health.clock_read_ms else 0
             health.clock_offset_ms, health.clock_read_ms = reply.clock_offset_ms, state.now_ms
         case QueryKind.RULES:
             _rules(state, reply, out)
-    if reply.kind is not QueryKind.ORDER and (reply.complete or reply.kind is not QueryKind.TRADES):
+    if reply.kind is not QueryKind.ORDER and settled:
         state.sync.last_ok[key] = max(state.sync.last_ok.get(key, 0), asked.boot_ms)
     reconciled = sync.full_reconcile_ms(state.sync, state.symbols)
     if reconciled > state.sync.reconciled_ms:
@@ -212,26 +218,29 @@ def _clear(state: EngineState, symbol: str, kinds: set[MismatchKind], found: set
                     entry.dirty = True
 
 
-def _trades(state: EngineState, reply: QueryReply, asked: sync.Asked, out: Out) -> None:
+def _trades(state: EngineState, reply: QueryReply, asked: sync.Asked, out: Out) -> bool:
+    """Book what is new. False while the read has not settled everything before it."""
     symbol = state.symbols.get(reply.symbol)
     if symbol is None:
-        return
+        return True
     highest = max((t.trade_id for t in reply.trades), default=0)
-    if not symbol.position_known and not symbol.last_trade_id:
+    if not symbol.history_known:
         # A journal without history: what was traded before it is the opening position's, not ours to book.
-        symbol.last_trade_id = max(highest, 1)
+        symbol.history_known = True
+        symbol.last_trade_id = highest
         symbol.trade_ids.update({t.trade_id: t.at_ms for t in reply.trades})
-        return
+        return True
     for trade in sorted(reply.trades, key=lambda t: t.trade_id):
         if trade.trade_id in symbol.trade_ids or trade.trade_id < asked.from_id:
             continue
         if not _book_trade(state, symbol, trade, out):
-            return
+            return False
     symbol.last_trade_id = max(symbol.last_trade_id, highest)
     if not reply.complete:
         sync.want(state.sync, QueryKind.TRADES, reply.symbol, state.now_ms)
     if reply.trades:
         out.say(SyncDone(kind=reply.kind.value, symbol=reply.symbol, ok=True, detail=f"{len(reply.trades)} trades"))
+    return reply.complete
 
 
 def _book_trade(state: EngineState, symbol: SymbolState, trade: VenueTrade, out: Out) -> bool:
@@ -275,6 +284,7 @@ def _positions(state: EngineState, reply: QueryReply, asked: sync.Asked, out: Ou
             _judge_position(state, symbol, lots, asked, out)
         symbol.dirty = True
     _balances(state, reply, asked, out)
+    _judge_wallet(state, asked, out)
     _danger(state, reply, asked)
     out.say(SyncDone(kind=reply.kind.value, symbol="", ok=True, detail=f"{len(reply.positions)} positions"))
 
@@ -323,15 +333,36 @@ def _balances(state: EngineState, reply: QueryReply, asked: sync.Asked, out: Out
     if not ledger.opened and reply.balances:
         ledger.opened = True
         ledger.wallet = dict(ledger.venue_wallet)
-        ledger.income_since_ms = asked.asked_ms
+        ledger.income_since_ms = ledger.income_cursor_ms = asked.asked_ms
         total = ", ".join(f"{asset} {wallet}" for asset, wallet in sorted(ledger.wallet.items()) if wallet)
         out.note("opening_entry", Severity.INFO, f"wallet {total}")
 
 
-def _incomes(state: EngineState, rows: tuple[VenueIncome, ...], out: Out) -> None:
+DUST = Decimal("1e-8")
+
+
+def _judge_wallet(state: EngineState, asked: sync.Asked, out: Out) -> None:
+    """Our books against the venue's wallet, per asset, while no fill can be between the two."""
+    newest = max((symbol.last_fill_ms for symbol in state.symbols.values()), default=0)
+    unbooked = any(o.reported_lots > o.filled_lots for s in state.symbols.values() for o in s.orders.values())
+    if unbooked or newest + state.rules.sync.settle_ms >= asked.asked_ms:
+        return
+    ledger, found = state.ledger, set()
+    for asset in sorted({*ledger.wallet, *ledger.venue_wallet}):
+        ours, theirs = ledger.wallet.get(asset, Decimal(0)), ledger.venue_wallet.get(asset, Decimal(0))
+        if abs(ours - theirs) > DUST:
+            sync.want(state.sync, QueryKind.INCOME, "", state.now_ms)
+            kind = MismatchKind.BALANCE_RESIDUAL
+            found.add(_suspect(state, kind, Severity.WARN, "", asset, str(ours), str(theirs), out))
+    _clear(state, "", {MismatchKind.BALANCE_RESIDUAL}, found, out)
+
+
+def _incomes(state: EngineState, reply: QueryReply, out: Out) -> None:
     """Book funding, transfers and venue-made rows once each; fills' rows are booked with the fill."""
     ledger = state.ledger
-    for row in sorted(rows, key=lambda r: (r.at_ms, r.tran_id)):
+    if not ledger.opened:
+        return
+    for row in sorted(reply.incomes, key=lambda r: (r.at_ms, r.tran_id)):
         key = f"{row.income_type}:{row.tran_id}:{row.asset}"
         if row.income_type in NOT_OURS_TO_BOOK or key in ledger.income_seen or row.at_ms < ledger.income_since_ms:
             continue
@@ -357,6 +388,20 @@ def _incomes(state: EngineState, rows: tuple[VenueIncome, ...], out: Out) -> Non
                 at_ms=row.at_ms,
             )
         )
+
+    _move_income_cursor(state, reply)
+
+
+def _move_income_cursor(state: EngineState, reply: QueryReply) -> None:
+    ledger = state.ledger
+    newest = max((row.at_ms for row in reply.incomes), default=0)
+    if not reply.complete:
+        ledger.income_cursor_ms = max(ledger.income_cursor_ms, newest)
+        sync.want(state.sync, QueryKind.INCOME, "", state.now_ms)
+        return
+    ledger.income_cursor_ms = max(ledger.income_cursor_ms, newest - INCOME_OVERLAP_MS, ledger.income_since_ms)
+    for key in [k for k, at_ms in ledger.income_seen.items() if at_ms < ledger.income_cursor_ms]:
+        del ledger.income_seen[key]
 
 
 def _rules(state: EngineState, reply: QueryReply, out: Out) -> None:

@@ -22,7 +22,6 @@ from gridops.domain.orders import Order
 from gridops.domain.rules import Rules
 from gridops.domain.vocabulary import FsmReason
 
-
 NO_EXPIRY = 1 << 62
 """A lock file is held until it is not; a store-backed lease will say when."""
 
@@ -45,7 +44,9 @@ class Ledger:
     income_seen: dict[str, int] = field(default_factory=dict)
     """type:tran_id -> time, of rows booked that are not fills; pruned by time."""
     income_since_ms: int = 0
-    """Income rows before this venue time are before our opening entry or already booked."""
+    """Income rows before this venue time belong to the opening entry."""
+    income_cursor_ms: int = 0
+    """Every row before this venue time is booked; what is asked for next begins here."""
     venue_wallet: dict[str, Decimal] = field(default_factory=dict)
     venue_wallet_ms: int = 0
 
@@ -75,6 +76,8 @@ class SymbolState:
     """Booked trade ids -> venue time, the newest few thousand."""
     last_trade_id: int = 0
     """Highest id below which every trade is booked (REST cursor)."""
+    history_known: bool = False
+    """The trades before this journal were seen, and are not ours to book."""
     volatility: VolatilityState = field(default_factory=VolatilityState)
     regime: RegimeState = field(default_factory=RegimeState)
     grid: GridState = field(default_factory=GridState)

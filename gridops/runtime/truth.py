@@ -16,7 +16,7 @@ def run(state: EngineState, out: Out) -> None:
         return
     _drop_lost_questions(state)
     probes = _probes(state)
-    if state.health.banned_until_ms <= state.now_ms:
+    if max(state.budget.banned_until_ms, state.budget.held_until_ms) <= state.venue_ms:
         wants = sync.due(
             state.sync,
             now_ms=state.now_ms,
