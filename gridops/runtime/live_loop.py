@@ -1,31 +1,24 @@
 """The live loop: one queue, one consumer that numbers everything, and tasks that only send and enqueue.
 
-Journal, step, commit, then effects. It decides nothing; with another clock, venue and journal the same engine runs in a
-simulation or a replay. Here and in the adapters are the only places that know asyncio.
+What a turn does stands in `turns`; this adds waiting, tasks and threads. It decides nothing. Here and in the adapters
+are the only places that know asyncio.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from gridops.domain.effects import Answer, Effect, Finish, LatchKill, Query, Send, WriteBundle
-from gridops.domain.events import Event, Header, LeaseSeen, LoopReport, SinkReport, Woke
-from gridops.errors import JournalError
+from gridops.domain.effects import Finish
+from gridops.domain.events import Event
 from gridops.runtime.engine import Engine
-from gridops.runtime.outbox import Outbox
 from gridops.runtime.ports import Bundles, Clock, KillLatch, Lease, Reserve, Timings, Venue
 from gridops.runtime.ports_journal import Journal, Token
-from gridops.runtime.step import Step
+from gridops.runtime.turns import Turns
 
 MAX_SLEEP_S = 0.1
-STALL_MS = 500
-RESUMED_MS = 1_000
-QUEUE_LIMIT = 50_000
-GAUGE_EVERY_MS = 250
 
 
-class LiveLoop:
+class LiveLoop(Turns):
     """Runs one engine until it says Finish."""
 
     def __init__(
@@ -42,34 +35,26 @@ class LiveLoop:
         alarm: Callable[[str], None],
         timings: Timings,
     ) -> None:
-        self.engine = engine
-        self._clock, self._venue, self._journal = clock, venue, journal
-        self._lease, self._latch, self._bundles, self._alarm, self._timings = lease, latch, bundles, alarm, timings
-        self._answer: Callable[[Answer], None] = lambda _: None
-        self._queue: deque[tuple[int, int, Event]] = deque()
+        super().__init__(
+            engine,
+            clock=clock,
+            venue=venue,
+            journal=journal,
+            lease=lease,
+            latch=latch,
+            reserve=reserve,
+            bundles=bundles,
+            alarm=alarm,
+            timings=timings,
+        )
         self._arrived = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
-        self._boot_id = clock.boot_id()
-        self._finish: Finish | None = None
-        self._last_turn_ns = clock.boot_ns()
-        self._last_gauge_ms = 0
-        self._last_lease_ms = 0
-        self._journal_ok = True
-        self.outbox = Outbox(
-            clock=clock, lease=lease, latch=latch, reserve=reserve, launch=self._launch, put=self.put, alarm=alarm
-        )
         journal.on_commit(self._on_commit)
-
-    def answer_to(self, answer: Callable[[Answer], None]) -> None:
-        """Who hears what became of an operator's request."""
-        self._answer = answer
 
     def put(self, event: Event) -> None:
         """Queue one input, stamped now. For tasks of this loop; other threads use `put_threadsafe`."""
-        if len(self._queue) >= QUEUE_LIMIT:
-            raise RuntimeError(f"inbound queue holds {QUEUE_LIMIT} inputs: the engine does not keep up")
-        self._queue.append((self._clock.boot_ns(), self._clock.wall_ms(), event))
+        super().put(event)
         self._arrived.set()
 
     def put_threadsafe(self, event: Event) -> None:
@@ -79,14 +64,7 @@ class LiveLoop:
         """Consume until the engine finishes. Bugs end the loop with their traceback."""
         while self._finish is None:
             await self._wait()
-            self._check_lease()
-            while self._queue and self._finish is None:
-                self._notice_stall()
-                self._turn(*self._queue.popleft())
-            self._notice_stall()
-            if not self._queue and self._due():
-                self._turn(self._clock.boot_ns(), self._clock.wall_ms(), Woke())
-            self._gauge()
+            self.consume()
         await self._drain()
         return self._finish
 
@@ -103,85 +81,7 @@ class LiveLoop:
         except TimeoutError:
             return
 
-    def _due(self) -> bool:
-        wake = self.engine.wake_at_ms
-        return self._finish is None and bool(wake) and self._clock.boot_ns() // 1_000_000 >= wake
-
-    def _notice_stall(self) -> None:
-        """A gap, between turns or inside one, is an input of its own, ahead of everything that waited meanwhile."""
-        now_ns = self._clock.boot_ns()
-        gap_ms = (now_ns - self._last_turn_ns) // 1_000_000
-        self._last_turn_ns = now_ns
-        if gap_ms >= STALL_MS:
-            self._timings.observe_lag(gap_ms / 1e3)
-            resumed = gap_ms >= RESUMED_MS
-            self._queue.appendleft((now_ns, self._clock.wall_ms(), LoopReport(lag_ms=gap_ms, resumed=resumed)))
-
-    def _check_lease(self) -> None:
-        now_ms = self._clock.boot_ns() // 1_000_000
-        if now_ms - self._last_lease_ms < GAUGE_EVERY_MS:
-            return
-        self._last_lease_ms = now_ms
-        held = self._lease.check()
-        if held != self.engine.state.health.lease_held:
-            self.put(LeaseSeen(held=held, epoch=self._lease.epoch, valid_until_ms=0))
-
-    def _turn(self, boot_ns: int, wall_ms: int, event: Event) -> None:
-        state = self.engine.state
-        header = Header(
-            seq=state.seq + 1,
-            wall_ms=wall_ms,
-            boot_ns=boot_ns,
-            boot_id=self._boot_id,
-            venue_ms=wall_ms + self._venue.clock_offset_ms,
-        )
-        began_ns = self._clock.boot_ns()
-        done, body = self.engine.handle(header, event)
-        self.outbox.last_step_ns = self._clock.boot_ns()
-        self._timings.observe_step((self.outbox.last_step_ns - began_ns) / 1e9)
-        try:
-            token = self.engine.record(self._journal, header, event, done, body)
-        except JournalError as error:
-            token = _Broken(header.seq, error)
-            self._journal_said(False, str(error))
-        self._execute(done, token, body)
-
-    def _execute(self, done: Step, token: Token, body: bytes) -> None:
-        sends = [effect for effect in done.effects if isinstance(effect, Send)]
-        if sends:
-            self.outbox.submit(sends, token, body, self.engine.state)
-        for effect in done.effects:
-            if not isinstance(effect, Send):
-                self._other(effect)
-
-    def _other(self, effect: Effect) -> None:
-        match effect:
-            case Query():
-                self._spawn(self._venue.query(effect))
-            case WriteBundle():
-                self._bundles.write(effect, tuple(self.engine.ring))
-            case Answer():
-                self._answer(effect)
-            case LatchKill():
-                if effect.latched:
-                    self._latch.set(effect.author, effect.reason)
-                else:
-                    self._latch.clear()
-            case Finish():
-                self._finish = effect
-            case Send():
-                raise AssertionError("sends leave through the outbox")
-
-    def _launch(self, send: Send) -> None:
-        self._spawn(self._leave(send))
-
-    async def _leave(self, send: Send) -> None:
-        """The process may have been stopped between the last hop and this task's turn: look at the age once more."""
-        fresh = self.outbox.fresh(send)
-        if fresh is not None:
-            await self._venue.send(fresh)
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = self._loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._done)
@@ -195,22 +95,6 @@ class LiveLoop:
     def _on_commit(self, token: Token) -> None:
         self._loop.call_soon_threadsafe(self._committed, token)
 
-    def _committed(self, token: Token) -> None:
-        self.outbox.committed(token, self.engine.state)
-        self._journal_said(token.error is None, str(token.error or ""))
-
-    def _journal_said(self, ok: bool, detail: str) -> None:
-        if ok is not self._journal_ok:
-            self._journal_ok = ok
-            self.put(SinkReport(sink="journal", ok=ok, detail=detail[:200]))
-
-    def _gauge(self) -> None:
-        now_ms = self._clock.boot_ns() // 1_000_000
-        if now_ms - self._last_gauge_ms >= GAUGE_EVERY_MS:
-            self._last_gauge_ms = now_ms
-            for sink in self.engine.sinks:
-                sink.gauge(self.engine.state)
-
     async def _drain(self) -> None:
         """Let what was launched end, so that a disarmed dead-man or the last cancel is not cut off."""
         for sink in self.engine.sinks:
@@ -219,13 +103,3 @@ class LiveLoop:
             await asyncio.wait(set(self._tasks), timeout=2.0)
         for task in set(self._tasks):
             task.cancel()
-
-
-class _Broken:
-    """The token of a row that the journal did not even take."""
-
-    def __init__(self, seq: int, error: BaseException) -> None:
-        self.seq, self.error = seq, error
-
-    def done(self) -> bool:
-        return True

@@ -1,0 +1,185 @@
+"""What happens between two waits of a loop: the queue, one turn per input, and what becomes of its effects.
+
+Journal, step, commit, then effects. The live loop adds asyncio to it, the simulator virtual time; neither changes the
+order of anything here. It decides nothing and knows no event loop.
+"""
+
+from collections import deque
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from gridops.domain.effects import Answer, Effect, Finish, LatchKill, Query, Send, WriteBundle
+from gridops.domain.events import Event, Header, LeaseSeen, LoopReport, SinkReport, Woke
+from gridops.errors import JournalError
+from gridops.runtime.engine import Engine
+from gridops.runtime.outbox import Outbox
+from gridops.runtime.ports import Bundles, Clock, KillLatch, Lease, Reserve, Timings, Venue
+from gridops.runtime.ports_journal import Journal, Token
+from gridops.runtime.step import Step
+
+STALL_MS = 500
+RESUMED_MS = 1_000
+QUEUE_LIMIT = 50_000
+GAUGE_EVERY_MS = 250
+
+
+class Turns:
+    """One engine between its ports. A subclass runs coroutines (`spawn`) and decides when to consume."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        clock: Clock,
+        venue: Venue,
+        journal: Journal,
+        lease: Lease,
+        latch: KillLatch,
+        reserve: Reserve,
+        bundles: Bundles,
+        alarm: Callable[[str], None],
+        timings: Timings,
+    ) -> None:
+        self.engine = engine
+        self._clock, self._venue, self._journal = clock, venue, journal
+        self._lease, self._latch, self._bundles, self._alarm, self._timings = lease, latch, bundles, alarm, timings
+        self._answer: Callable[[Answer], None] = lambda _: None
+        self._queue: deque[tuple[int, int, Event]] = deque()
+        self._boot_id = clock.boot_id()
+        self._finish: Finish | None = None
+        self._last_turn_ns = clock.boot_ns()
+        self._last_gauge_ms = 0
+        self._last_lease_ms = 0
+        self._journal_ok = True
+        self.outbox = Outbox(
+            clock=clock, lease=lease, latch=latch, reserve=reserve, launch=self._launch, put=self.put, alarm=alarm
+        )
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run a send or a query beside the loop."""
+        raise NotImplementedError
+
+    def answer_to(self, answer: Callable[[Answer], None]) -> None:
+        """Who hears what became of an operator's request."""
+        self._answer = answer
+
+    def put(self, event: Event) -> None:
+        """Queue one input, stamped now."""
+        if len(self._queue) >= QUEUE_LIMIT:
+            raise RuntimeError(f"inbound queue holds {QUEUE_LIMIT} inputs: the engine does not keep up")
+        self._queue.append((self._clock.boot_ns(), self._clock.wall_ms(), event))
+
+    def consume(self) -> None:
+        """Take every queued input, then the engine's own deadline if it has passed."""
+        self._check_lease()
+        while self._queue and self._finish is None:
+            self._notice_stall()
+            self._turn(*self._queue.popleft())
+        self._notice_stall()
+        if not self._queue and self._due():
+            self._turn(self._clock.boot_ns(), self._clock.wall_ms(), Woke())
+        self._gauge()
+
+    def _notice_stall(self) -> None:
+        """A gap, between turns or inside one, is an input of its own, ahead of everything that waited meanwhile."""
+        now_ns = self._clock.boot_ns()
+        gap_ms = (now_ns - self._last_turn_ns) // 1_000_000
+        self._last_turn_ns = now_ns
+        if gap_ms >= STALL_MS:
+            self._timings.observe_lag(gap_ms / 1e3)
+            resumed = gap_ms >= RESUMED_MS
+            self._queue.appendleft((now_ns, self._clock.wall_ms(), LoopReport(lag_ms=gap_ms, resumed=resumed)))
+
+    async def _leave(self, send: Send) -> None:
+        """The process may have been stopped between the last hop and this task's turn: look at the age once more."""
+        fresh = self.outbox.fresh(send)
+        if fresh is not None:
+            await self._venue.send(fresh)
+
+    def _due(self) -> bool:
+        wake = self.engine.wake_at_ms
+        return self._finish is None and bool(wake) and self._clock.boot_ns() // 1_000_000 >= wake
+
+    def _check_lease(self) -> None:
+        now_ms = self._clock.boot_ns() // 1_000_000
+        if now_ms - self._last_lease_ms < GAUGE_EVERY_MS:
+            return
+        self._last_lease_ms = now_ms
+        held = self._lease.check()
+        if held != self.engine.state.health.lease_held:
+            self.put(LeaseSeen(held=held, epoch=self._lease.epoch, valid_until_ms=0))
+
+    def _turn(self, boot_ns: int, wall_ms: int, event: Event) -> None:
+        state = self.engine.state
+        header = Header(
+            seq=state.seq + 1,
+            wall_ms=wall_ms,
+            boot_ns=boot_ns,
+            boot_id=self._boot_id,
+            venue_ms=wall_ms + self._venue.clock_offset_ms,
+        )
+        began_ns = self._clock.boot_ns()
+        done, body = self.engine.handle(header, event)
+        self.outbox.last_step_ns = self._clock.boot_ns()
+        self._timings.observe_step((self.outbox.last_step_ns - began_ns) / 1e9)
+        try:
+            token = self.engine.record(self._journal, header, event, done, body)
+        except JournalError as error:
+            token = _Broken(header.seq, error)
+            self._journal_said(False, str(error))
+        self._execute(done, token, body)
+
+    def _execute(self, done: Step, token: Token, body: bytes) -> None:
+        sends = [effect for effect in done.effects if isinstance(effect, Send)]
+        if sends:
+            self.outbox.submit(sends, token, body, self.engine.state)
+        for effect in done.effects:
+            if not isinstance(effect, Send):
+                self._other(effect)
+
+    def _other(self, effect: Effect) -> None:
+        match effect:
+            case Query():
+                self.spawn(self._venue.query(effect))
+            case WriteBundle():
+                self._bundles.write(effect, tuple(self.engine.ring))
+            case Answer():
+                self._answer(effect)
+            case LatchKill():
+                if effect.latched:
+                    self._latch.set(effect.author, effect.reason)
+                else:
+                    self._latch.clear()
+            case Finish():
+                self._finish = effect
+            case Send():
+                raise AssertionError("sends leave through the outbox")
+
+    def _launch(self, send: Send) -> None:
+        self.spawn(self._leave(send))
+
+    def _committed(self, token: Token) -> None:
+        self.outbox.committed(token, self.engine.state)
+        self._journal_said(token.error is None, str(token.error or ""))
+
+    def _journal_said(self, ok: bool, detail: str) -> None:
+        if ok is not self._journal_ok:
+            self._journal_ok = ok
+            self.put(SinkReport(sink="journal", ok=ok, detail=detail[:200]))
+
+    def _gauge(self) -> None:
+        now_ms = self._clock.boot_ns() // 1_000_000
+        if now_ms - self._last_gauge_ms >= GAUGE_EVERY_MS:
+            self._last_gauge_ms = now_ms
+            for sink in self.engine.sinks:
+                sink.gauge(self.engine.state)
+
+
+class _Broken:
+    """The token of a row that the journal did not even take."""
+
+    def __init__(self, seq: int, error: BaseException) -> None:
+        self.seq, self.error = seq, error
+
+    def done(self) -> bool:
+        return True
