@@ -9,7 +9,6 @@ import platform
 import secrets as random_names
 from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 
 from gridops import __version__
 from gridops.adapters.clock import Clock
@@ -20,7 +19,6 @@ from gridops.domain.evidence_ref import EvidenceMode, EvidenceRef, EvidenceStatu
 from gridops.domain.values import record
 from gridops.errors import EvidenceError
 
-NO_FILES: Mapping[str, bytes] = MappingProxyType({})
 AMBIENT = ("GRIDOPS_API_KEY", "GRIDOPS_API_SECRET")
 
 
@@ -33,7 +31,7 @@ class Story:
     reason: str
     title: str
     facts: Mapping[str, object]
-    files: Mapping[str, bytes] = NO_FILES
+    files: Mapping[str, bytes] | None = None
 
 
 def write(root: Path, story: Story, secrets: Secrets | None = None) -> EvidenceRef:
@@ -50,7 +48,7 @@ def write(root: Path, story: Story, secrets: Secrets | None = None) -> EvidenceR
         seq=0,
         summary_text=_text(story),
         summary={"title": story.title, **story.facts},
-        files=story.files,
+        files=story.files or {},
         context={"build": __version__, "python": platform.python_version(), "system": platform.system()},
     )
     try:

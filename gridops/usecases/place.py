@@ -44,7 +44,7 @@ def find(wanted: Wanted, environment: Mapping[str, str], cwd: Path, *, for_start
     """Resolve all four. ConfigError when a named config file is absent or several accounts could be meant."""
     located = resolve(wanted.home, environment, cwd, for_start=for_start)
     config = config_file(wanted.config, located.home, cwd)
-    account = _account(wanted, environment, config, located.home)
+    account = _account(wanted, environment, config) or (DEFAULT_ACCOUNT if for_start else _only(located.home))
     located.home.lease(account)
     return Place(
         located=located, account=account, config=config, evidence_root=evidence_root(wanted.evidence_dir, environment)
@@ -69,16 +69,16 @@ def config_file(option: str | None, home: Home, cwd: Path) -> Path | None:
     return None
 
 
-def _account(wanted: Wanted, environment: Mapping[str, str], config: Path | None, home: Home) -> str:
-    named = wanted.account or environment.get("GRIDOPS_ACCOUNT__NAME") or _account_in(config)
-    if named:
-        return named
+def _account(wanted: Wanted, environment: Mapping[str, str], config: Path | None) -> str:
+    return wanted.account or environment.get("GRIDOPS_ACCOUNT__NAME") or _account_in(config)
+
+
+def _only(home: Home) -> str:
+    """The account this home holds; the default one where it holds none."""
     known = home.accounts()
-    if len(known) == 1:
-        return known[0]
     if len(known) > 1 and DEFAULT_ACCOUNT not in known:
         raise ConfigError(f"{home.root} holds accounts {', '.join(known)}", hint="say which with --account")
-    return DEFAULT_ACCOUNT
+    return known[0] if len(known) == 1 else DEFAULT_ACCOUNT
 
 
 def _account_in(config: Path | None) -> str:

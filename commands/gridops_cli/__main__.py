@@ -1,0 +1,5 @@
+"""`python -m gridops_cli`."""
+
+from gridops_cli import main
+
+main()

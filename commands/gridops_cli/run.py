@@ -1,0 +1,121 @@
+"""`gridops run`: trade, and say afterwards what happened."""
+
+import os
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from gridops.errors import ExitCode
+
+from gridops_cli import render
+from gridops_cli.app import sub_app
+from gridops_cli.options import AccountOption, ConfigOption, EvidenceOption, HomeOption, JsonOption, place, seconds
+
+if TYPE_CHECKING:
+    from gridops.usecases.run import Progress
+
+app = sub_app()
+
+
+@app.command()
+def run(
+    duration: Annotated[
+        str | None, typer.Option("--duration", help="Stop in order after this, such as 60s or 8h.")
+    ] = None,
+    armed: Annotated[
+        bool | None, typer.Option("--armed/--no-armed", help="May place orders; paper is armed, live must be told.")
+    ] = None,
+    venue: Annotated[str | None, typer.Option("--venue", help="paper, binance, or an emulator's http URL.")] = None,
+    market: Annotated[
+        str | None, typer.Option("--market", help="Of the paper venue: synthetic:SEED or recorded:PATH[,PATH...].")
+    ] = None,
+    start: Annotated[str | None, typer.Option("--from", help="Market time to start at, ISO in UTC or ms.")] = None,
+    speed: Annotated[
+        str | None, typer.Option("--speed", help="Of the paper market only; our clocks stay real.")
+    ] = None,
+    loop: Annotated[bool, typer.Option("--loop", help="Repeat a recording.")] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="A new paper account and journal; the old ones are kept.")
+    ] = False,
+    headless: Annotated[bool, typer.Option("--headless", help="In the foreground, without a status line.")] = False,
+    stop_mode: Annotated[
+        str | None, typer.Option("--stop-mode", help="What a stop does: cancel, leave, reduce or flatten.")
+    ] = None,
+    home: HomeOption = None,
+    account: AccountOption = None,
+    config: ConfigOption = None,
+    evidence_dir: EvidenceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Trade the grid until told to stop, then say what happened.
+
+    Example: gridops run --duration 60s --market synthetic:7
+    """
+    from gridops import bootstrap
+    from gridops.config import load
+    from gridops.venue.options import market_time_ms
+
+    from gridops_cli import run_text
+
+    where = place(home, account, config, evidence_dir, for_start=True)
+    options = {
+        "account.name": account,
+        "venue.url": venue,
+        "venue.market": market,
+        "venue.speed": speed,
+        "operations.stop_mode": stop_mode,
+    }
+    loaded = load(file=where.config, environment=os.environ, options=options)
+    live = loaded.settings.account.mode == "live"
+    status = StatusLine() if sys.stderr.isatty() and not headless else None
+    report = bootstrap.execute(
+        bootstrap.RunOptions(
+            loaded=loaded,
+            home=where.home,
+            evidence_root=where.evidence_root,
+            environment=os.environ,
+            armed=not live if armed is None else armed,
+            duration_s=seconds("--duration", duration),
+            from_ms=None if start is None else market_time_ms(start),
+            loop=loop,
+            fresh=fresh,
+            log_stderr=headless and loaded.settings.operations.log_stderr,
+            on_progress=None if status is None else status.show,
+            on_started=_started,
+        )
+    )
+    if status is not None:
+        status.end()
+    refs = run_text.references(report, where.evidence_root)
+    if as_json:
+        render.document("run", run_text.body(report), refs[0])
+    else:
+        render.text(run_text.lines(report))
+        for ref in refs:
+            render.evidence(ref)
+    if not report.clean:
+        raise typer.Exit(int(ExitCode.FINDING))
+
+
+def _started(about: dict[str, Any]) -> None:
+    render.narrate(", ".join(f"{name} {held}" for name, held in about.items() if held is not None))
+
+
+class StatusLine:
+    """One line on the terminal, rewritten each second; never on stdout."""
+
+    def __init__(self) -> None:
+        self._shown = 0
+
+    def show(self, seen: "Progress") -> None:
+        text = (
+            f"{seen.state} {seen.since_s}s  {seen.bid}/{seen.ask}  position {seen.position}  working {seen.working}  "
+            f"fills {seen.fills}  trips {seen.trips}  equity {seen.equity}"
+        )
+        sys.stderr.write("\r" + text.ljust(self._shown))
+        sys.stderr.flush()
+        self._shown = len(text)
+
+    def end(self) -> None:
+        if self._shown:
+            sys.stderr.write("\n")
