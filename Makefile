@@ -1,0 +1,21 @@
+# Short names for ./dev, which does the work and needs no make.
+.PHONY: check lint test bench nightly constraints
+
+check:
+	./dev check
+
+lint:
+	./dev lint
+
+test:
+	./dev test
+
+bench:
+	./dev bench
+
+nightly:
+	./dev nightly
+
+# Host-free pins for every supported Python; review the diff, and bump ccxt alone.
+constraints:
+	uv pip compile --universal --python-version 3.11 --all-extras --upgrade --no-annotate --no-header --no-emit-index-url pyproject.toml -o constraints.txt
