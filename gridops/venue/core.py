@@ -8,7 +8,18 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, assert_never
 
-from gridops.venue import account_routes, clockwork, feed, market_routes, matching, order_routes, private, routes
+from gridops.venue import (
+    account_routes,
+    algo_routes,
+    clockwork,
+    conditional,
+    feed,
+    market_routes,
+    matching,
+    order_routes,
+    private,
+    routes,
+)
 from gridops.venue import state as states
 from gridops.venue import truth as truths
 from gridops.venue.account import Account
@@ -22,7 +33,7 @@ from gridops.venue.world import FUNDING_INTERVAL_MS, Market, World
 __all__ = ["Fidelity", "StreamEvent", "VenueCore", "VenueError"]
 
 # Importing these modules is what registers their routes.
-_ROUTE_MODULES = (account_routes, market_routes, order_routes)
+_ROUTE_MODULES = (account_routes, algo_routes, market_routes, order_routes)
 _DEFAULT_FIDELITY = Fidelity()
 
 
@@ -78,7 +89,7 @@ class VenueCore:
                 clockwork.mark(world, market, event)
             case _:
                 assert_never(event)
-        feed.flush(world, market)
+        self._settle(market)
 
     def advance(self, now_ms: int) -> None:
         """Move the clock forward and do what fell due on the way."""
@@ -170,4 +181,13 @@ class VenueCore:
 
     def _flush(self) -> None:
         for market in self._world.markets.values():
-            feed.flush(self._world, market)
+            self._settle(market)
+
+    def _settle(self, market: Market) -> None:
+        """What the last operation has set off, then what it changed in public."""
+        world = self._world
+        if world.waiting:
+            conditional.check(world, market)
+        if world.ended_strategies:
+            conditional.finish(world)
+        feed.flush(world, market)

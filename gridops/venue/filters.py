@@ -18,9 +18,9 @@ def _decimals(amount: Decimal) -> int:
     return max(0, -exponent)
 
 
-def price_ticks(market: Market, params: Params) -> int:
-    """PRICE_FILTER: the `price` parameter in ticks."""
-    spec, price = market.spec, number(params, "price")
+def price_ticks(market: Market, params: Params, name: str = "price") -> int:
+    """PRICE_FILTER: a price parameter in ticks."""
+    spec, price = market.spec, number(params, name)
     if price <= 0:
         raise VenueError(-4001, "Price less than 0.")
     ticks = market.units.price.count(price)

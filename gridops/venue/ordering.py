@@ -11,15 +11,17 @@ from decimal import Decimal
 from gridops.domain.values import value
 from gridops.venue import filters, margin, matching, private
 from gridops.venue.account import Account
+from gridops.venue.algos import CONDITIONAL_TYPES, WORKING_TYPES, Trigger
 from gridops.venue.errors import VenueError
 from gridops.venue.orders import BUY, CANCELED, SELL, Order
 from gridops.venue.params import Params, choice, flag, integer, malformed, need, text
 from gridops.venue.world import Market, World
 
 _CLIENT_ID = re.compile(r"[\.A-Z\:/a-z0-9_-]{1,36}\Z", re.ASCII)
-_ALGO_TYPES = ("STOP", "STOP_MARKET", "TAKE_PROFIT", "TAKE_PROFIT_MARKET", "TRAILING_STOP_MARKET")
+LIMITED = ("LIMIT", "STOP", "TAKE_PROFIT")
+"""Types that carry a price and a time in force."""
 _TIFS = ("GTC", "IOC", "FOK", "GTX", "GTD")
-_STP_MODES = ("NONE", "EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH")
+STP_MODES = ("NONE", "EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH")
 _GTD_LEAD_MS = 600_000
 _GTD_LAST_MS = 253_402_300_799_000
 _POST_ONLY = (
@@ -47,55 +49,73 @@ def draft(world: World, account: Account, params: Params) -> Draft:
     market = world.market(need(params, "symbol"))
     if market.status != "TRADING":
         raise VenueError(-4140, "Invalid symbol status for opening position.")
-    side, kind = _side(params), _kind(params)
-    tif = _time_in_force(params, kind)
+    wanted, kind = side(params), _kind(params, older=world.fidelity.older_conditionals)
+    limited = kind in LIMITED
+    tif = _time_in_force(params, limited)
     reduce_only = _modes(account, params)
-    lots = filters.lots(market, params, market_order=kind == "MARKET")
-    ticks = limit_price(market, params, side) if kind == "LIMIT" else 0
+    lots = filters.lots(market, params, market_order=not limited)
     order = Order(
         order_id=market.next_order_id,
         account_id=account.account_id,
         symbol=market.spec.symbol,
         client_id=_client_id(world, account, market, params),
-        side=side,
+        side=wanted,
         type=kind,
         tif=tif,
-        price_ticks=ticks,
+        price_ticks=limit_price(market, params, wanted) if limited else 0,
         lots=lots,
         reduce_only=reduce_only,
-        stp=choice(params, "selfTradePreventionMode", _STP_MODES, "EXPIRE_MAKER", malformed("selfTradePreventionMode")),
+        stp=choice(params, "selfTradePreventionMode", STP_MODES, "EXPIRE_MAKER", malformed("selfTradePreventionMode")),
         price_match=text(params, "priceMatch") or "NONE",
-        gtd_ms=_good_till(world, params, tif),
+        gtd_ms=good_till(world, params, tif),
         created_ms=world.now_ms,
         updated_ms=world.now_ms,
     )
-    reduce_room(account, order, lots)
-    if kind == "LIMIT":
-        filters.percent_price(market, side, ticks)
-    limit = ticks if kind == "LIMIT" else filters.market_limit(market, side)
-    if not reduce_only:
-        notional = _notional(market, order, limit)
-        filters.min_notional(market, notional)
-        affordable(world, account, market, side, notional)
     if len(account.open_of(order.symbol)) >= market.spec.max_num_orders:
         raise VenueError(-2025, "Reach max open order limit.")
-    if tif == "GTX" and market.book.would_take(side, ticks):
+    if kind in CONDITIONAL_TYPES:
+        return Draft(market, order, order.price_ticks)
+    return Draft(market, order, _judge(world, account, market, order))
+
+
+def _judge(world: World, account: Account, market: Market, order: Order) -> int:
+    """Price band, notional, margin and time in force of an order for the book; returns its worst price in ticks."""
+    reduce_room(account, order, order.lots)
+    if order.type == "LIMIT":
+        limit = order.price_ticks
+        filters.percent_price(market, order.side, limit)
+    else:
+        limit = filters.market_limit(market, order.side)
+    if not order.reduce_only:
+        notional = _notional(market, order, limit)
+        filters.min_notional(market, notional)
+        affordable(world, account, market, order.side, notional)
+    if order.type == "LIMIT":
+        immediate(market, order)
+    return limit
+
+
+def immediate(market: Market, order: Order) -> None:
+    """Post-only must not take (-5022), fill-or-kill must fill at once (-5021)."""
+    if order.tif == "GTX" and market.book.would_take(order.side, order.price_ticks):
         raise VenueError(-5022, _POST_ONLY)
-    if tif == "FOK" and market.book.against(side).available(ticks, lots) < lots:
+    if order.tif == "FOK" and market.book.against(order.side).available(order.price_ticks, order.lots) < order.lots:
         raise VenueError(-5021, _FOK)
-    return Draft(market, order, limit)
 
 
-def _side(params: Params) -> str:
-    side = need(params, "side")
-    if side not in (BUY, SELL):
+def side(params: Params) -> str:
+    """BUY or SELL, else -1117."""
+    given = need(params, "side")
+    if given not in (BUY, SELL):
         raise VenueError(-1117, "Invalid side.")
-    return side
+    return given
 
 
-def _kind(params: Params) -> str:
+def _kind(params: Params, *, older: bool) -> str:
     kind = need(params, "type")
-    if kind in _ALGO_TYPES:
+    if kind in CONDITIONAL_TYPES:
+        if older:
+            return kind
         message = "Order type not supported for this endpoint. Please use the Algo Order API endpoints instead."
         raise VenueError(-4120, message)
     if kind not in ("LIMIT", "MARKET"):
@@ -103,8 +123,8 @@ def _kind(params: Params) -> str:
     return kind
 
 
-def _time_in_force(params: Params, kind: str) -> str:
-    if kind == "MARKET":
+def _time_in_force(params: Params, limited: bool) -> str:
+    if not limited:
         for name in ("timeInForce", "price"):
             if text(params, name) is not None:
                 raise VenueError(-1106, f"Parameter '{name}' sent when not required.")
@@ -116,18 +136,25 @@ def _time_in_force(params: Params, kind: str) -> str:
 
 
 def _modes(account: Account, params: Params) -> bool:
-    """Position mode and reduce-only flag; returns the flag. Hedge positions are not emulated: -4084."""
-    position_side, reduce_only = text(params, "positionSide"), flag(params, "reduceOnly")
+    """Position mode and reduce-only flag; returns the flag."""
+    reduce_only = flag(params, "reduceOnly")
     if flag(params, "closePosition"):
         raise VenueError(-4136, "Target strategy invalid for orderType, closePosition 'true'")
+    one_way(account, params)
+    return bool(reduce_only)
+
+
+def one_way(account: Account, params: Params) -> None:
+    """Position mode and position side must fit. Hedge positions are not emulated: -4084."""
+    position_side = text(params, "positionSide")
     if not account.dual_side:
         if position_side not in (None, "BOTH"):
             raise VenueError(-4061, "Order's position side does not match user's setting.")
-        return bool(reduce_only)
+        return
     if position_side not in ("LONG", "SHORT"):
         raise VenueError(-4061, "Order's position side does not match user's setting.")
-    if reduce_only is not None:
-        raise VenueError(-4062, "Invalid or improper reduceOnly value.")
+    if text(params, "reduceOnly") is not None:
+        raise VenueError(-1106, "Parameter 'reduceOnly' sent when not required.")
     raise VenueError(-4084, "Method is not allowed currently. Upcoming soon.")
 
 
@@ -136,14 +163,20 @@ def _client_id(world: World, account: Account, market: Market, params: Params) -
     if given is None:
         seed = f"{world.seed}:{market.spec.symbol}:{market.next_order_id}".encode()
         return hashlib.blake2s(seed, digest_size=11).hexdigest()
-    if _CLIENT_ID.match(given) is None:
-        raise VenueError(-4015, "Client order id is not valid.")
+    check_client_id(given)
     if (market.spec.symbol, given) in account.open_by_client:
         raise VenueError(-4116, "clientOrderId is duplicated")
     return given
 
 
-def _good_till(world: World, params: Params, tif: str) -> int:
+def check_client_id(given: str) -> None:
+    """-4015 for what is no client id."""
+    if _CLIENT_ID.match(given) is None:
+        raise VenueError(-4015, "Client order id is not valid.")
+
+
+def good_till(world: World, params: Params, tif: str) -> int:
+    """End of a GTD order in ms, whole seconds; 0 for other times in force, -5040 outside its range."""
     if tif != "GTD":
         return 0
     until = integer(params, "goodTillDate")
@@ -220,14 +253,29 @@ def affordable(world: World, account: Account, market: Market, side: str, extra:
         raise VenueError(-2027, "Exceeded the maximum allowable position at current leverage.")
 
 
-def place(world: World, account: Account, params: Params) -> Order:
+def place(world: World, account: Account, params: Params, *, strategy_id: int = 0) -> Order:
     """Accept a new order and match it."""
     plan = draft(world, account, params)
     market, order = plan.market, plan.order
     market.next_order_id += 1
+    order.strategy_id = strategy_id
+    if order.type in CONDITIONAL_TYPES:
+        return _hold(world, account, market, order, params)
     register(world, account, order)
     private.order_update(world, market, account, order, "NEW")
     matching.enter(world, market, order, plan.limit_ticks)
+    return order
+
+
+def _hold(world: World, account: Account, market: Market, order: Order, params: Params) -> Order:
+    """The older conditional order, before these moved to their own route: open, but outside the book."""
+    working = choice(params, "workingType", WORKING_TYPES, "CONTRACT_PRICE", malformed("workingType"))
+    order.stop_ticks = filters.price_ticks(market, params, "stopPrice")
+    order.trigger = Trigger(order.side, order.type, order.stop_ticks, working)
+    order.orig_type, order.working_type = order.type, working
+    order.price_protect = bool(flag(params, "priceProtect"))
+    register(world, account, order)
+    private.order_update(world, market, account, order, "NEW")
     return order
 
 
@@ -238,6 +286,8 @@ def register(world: World, account: Account, order: Order) -> None:
     account.orders.setdefault(order.symbol, []).append(order)
     account.last_by_client[key] = order
     if order.open:
+        if order.trigger is not None:
+            world.waiting.setdefault(order.symbol, {})[order.order_id] = order
         account.open_of(order.symbol)[order.order_id] = order
         account.open_by_client[key] = order
         if order.gtd_ms:

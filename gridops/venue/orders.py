@@ -5,6 +5,8 @@ Sits under the book and the matcher. Mutable on purpose (the venue's own state);
 
 from dataclasses import dataclass, field
 
+from gridops.venue.algos import Trigger
+
 NEW = "NEW"
 PARTIALLY_FILLED = "PARTIALLY_FILLED"
 FILLED = "FILLED"
@@ -23,6 +25,7 @@ ER_IOC_REST = "2"
 ER_IOC_STP = "3"
 ER_REDUCE_ONLY = "4"
 ER_LIQUIDATION = "5"
+ER_TRIGGER_REJECT = "8"
 
 
 @dataclass(slots=True)
@@ -67,6 +70,14 @@ class Order:
     ahead: int = 0
     priority: int = 0
     resting: bool = False
+    strategy_id: int = 0
+    """The conditional order it came from."""
+    orig_type: str = ""
+    stop_ticks: int = 0
+    working_type: str = "CONTRACT_PRICE"
+    price_protect: bool = False
+    trigger: Trigger | None = None
+    """What an order of the older conditional kind still waits for."""
     amendments: list[Amendment] = field(default_factory=list)
 
     @property

@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
-from gridops.venue import margin
+from gridops.venue import algos, margin
 from gridops.venue.account import ZERO, Account, Trade
-from gridops.venue.orders import Order
+from gridops.venue.algos import Algo
+from gridops.venue.orders import BUY, Order
 from gridops.venue.units import Units, money, money_text, plain
 from gridops.venue.world import Market, World
 
@@ -27,6 +28,10 @@ def order_update(
     """ORDER_TRADE_UPDATE with every field the venue sends."""
     units, spec = market.units, market.spec
     bid, ask = margin.order_notional(account, market)
+    if execution == "NEW" and order.price_ticks and not order.reduce_only and order.trigger is None:
+        # The event counts the order itself although it has not reached the book yet.
+        own = units.notional(order.price_ticks, order.lots)
+        bid, ask = (bid + own, ask) if order.side == BUY else (bid, ask + own)
     body: dict[str, Any] = {
         "s": order.symbol,
         "c": order.client_id,
@@ -36,14 +41,14 @@ def order_update(
         "q": units.qty.text(order.lots),
         "p": units.price.text(order.price_ticks) if order.price_ticks else "0",
         "ap": average_text(units, order),
-        "sp": "0",
+        "sp": units.price.text(order.stop_ticks) if order.stop_ticks else "0",
         "x": execution,
         "X": order.status,
         "i": order.order_id,
         "l": units.qty.text(fill.lots) if fill else "0",
         "z": units.qty.text(order.filled_lots) if order.filled_lots else "0",
         "L": units.price.text(fill.price_ticks) if fill else "0",
-        "n": money_text(fill.commission) if fill else "0",
+        "n": plain(fill.commission) if fill else "0",
         "N": fill.commission_asset if fill else spec.quote_asset,
         "T": world.now_ms,
         "t": fill.trade_id if fill else 0,
@@ -51,23 +56,72 @@ def order_update(
         "a": plain(ask),
         "m": fill.maker if fill else False,
         "R": order.reduce_only,
-        "wt": "CONTRACT_PRICE",
-        "ot": order.type,
+        "wt": order.working_type,
+        "ot": order.orig_type or order.type,
         "ps": "BOTH",
         "cp": False,
         "rp": money_text(fill.realised) if fill and fill.realised else "0",
-        "pP": False,
-        "si": 0,
-        "ss": 0,
+        "pP": order.price_protect,
+        "si": order.strategy_id,
+        "ss": -1 if order.strategy_id else 0,
         "V": order.stp,
         "pm": order.price_match,
         "gtd": order.gtd_ms,
         "er": order.expiry_reason,
     }
+    if order.strategy_id:
+        body["st"] = "ALGO_CONDITION"
     if execution == "AMENDMENT" and order.modify_id is not None:
         body["M"] = order.modify_id
     stamp = world.now_ms
     world.send(account.account_id, {"e": "ORDER_TRADE_UPDATE", "E": stamp, "T": stamp, "o": body})
+
+
+def algo_update(world: World, market: Market, made: Algo) -> None:
+    """ALGO_UPDATE; the fields of the order it became appear with that order or with its end."""
+    units, order = market.units, world.orders.get(made.symbol, {}).get(made.order_id)
+    body: dict[str, Any] = {
+        "caid": made.client_id,
+        "aid": made.algo_id,
+        "at": "CONDITIONAL",
+        "o": made.trigger.type,
+        "s": made.symbol,
+        "S": made.trigger.side,
+        "ps": "BOTH",
+        "f": made.tif,
+        "q": units.qty.text(made.lots),
+        "X": made.status,
+        "ai": str(made.order_id) if made.order_id else "",
+    }
+    if made.status not in (algos.WAITING, algos.TRIGGERING):
+        done = order if order is not None and made.status == algos.FINISHED else None
+        body["ap"] = average_text(units, done) if done else "0"
+        body["aq"] = units.qty.text(done.filled_lots) if done else "0"
+        body["act"] = made.order_type if order is not None else "0"
+    body |= {
+        "tp": units.price.text(made.trigger.ticks) if made.trigger.ticks else "0",
+        "p": units.price.text(made.price_ticks) if made.price_ticks else "0",
+        "V": made.stp,
+        "wt": made.trigger.working_type,
+        "pm": made.price_match,
+        "cp": made.close_position,
+        "pP": made.price_protect,
+        "R": made.reduce_only,
+        "tt": made.triggered_ms,
+        "gtd": made.gtd_ms,
+    }
+    if made.reason:
+        body["rm"] = made.reason
+    stamp = world.now_ms
+    world.send(made.account_id, {"e": "ALGO_UPDATE", "T": stamp, "E": stamp, "o": body})
+
+
+def trigger_reject(world: World, account: Account, order: Order, reason: str) -> None:
+    """CONDITIONAL_ORDER_TRIGGER_REJECT of an order of the older conditional kind."""
+    body = {"s": order.symbol, "i": order.order_id, "r": reason}
+    stamp = world.now_ms
+    event = {"e": "CONDITIONAL_ORDER_TRIGGER_REJECT", "T": stamp, "E": stamp, "or": body}
+    world.send(account.account_id, event)
 
 
 def trade_lite(world: World, market: Market, order: Order, fill: Trade) -> None:

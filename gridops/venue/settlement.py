@@ -82,6 +82,10 @@ def forget_open(world: World, account: Account, order: Order) -> None:
     if account.open_by_client.get(key) is order:
         del account.open_by_client[key]
     world.gtd.pop((order.symbol, order.order_id), None)
+    if order.strategy_id:
+        world.ended_strategies.append(order)
+    elif order.trigger is not None:
+        world.waiting[order.symbol].pop(order.order_id, None)
 
 
 def check(world: World, account: Account, symbol: str | None = None) -> None:

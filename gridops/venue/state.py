@@ -12,14 +12,14 @@ from typing import Any
 import orjson
 
 from gridops.errors import VenueUnavailable
-from gridops.venue import account, orders, tape, world
+from gridops.venue import account, algos, orders, tape, world
 from gridops.venue.book import Book, Side
 from gridops.venue.events import Fidelity
 from gridops.venue.market.events import SymbolSpec
 from gridops.venue.ordering import register
 from gridops.venue.world import World
 
-FORMAT = 1
+FORMAT = 2
 
 _CLASSES: dict[str, type[Any]] = {
     kind.__name__: kind
@@ -28,6 +28,8 @@ _CLASSES: dict[str, type[Any]] = {
         account.Income,
         account.Position,
         account.Trade,
+        algos.Algo,
+        algos.Trigger,
         orders.Amendment,
         orders.Order,
         tape.Aggregate,
@@ -134,6 +136,9 @@ def _restore_book(book: Book, sides: dict[str, Any]) -> None:
 
 def _restore_orders(venue: World) -> None:
     resting: list[orders.Order] = []
+    for made in venue.algos.values():
+        if made.status == algos.WAITING:
+            venue.waiting.setdefault(made.symbol, {})[made.algo_id] = made
     for by_id in venue.orders.values():
         for order in by_id.values():
             register(venue, venue.accounts[order.account_id], order)

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from gridops.venue.account import Account
+from gridops.venue.algos import Algo
 from gridops.venue.book import Book
 from gridops.venue.errors import VenueError
 from gridops.venue.events import Fidelity, StreamEvent
@@ -96,6 +97,11 @@ class World:
     next_priority: int = 1
     next_amendment_id: int = 1
     pending_amends: list[int] = field(default_factory=list)
+    algos: dict[int, Algo] = field(default_factory=dict)
+    next_algo_id: int = 2_000_000_000_000_001
+    waiting: dict[str, dict[int, Algo | Order]] = field(default_factory=dict, metadata={"transient": True})
+    """What prices may still set off, by symbol."""
+    ended_strategies: list[Order] = field(default_factory=list, metadata={"transient": True})
     gtd: dict[tuple[str, int], Order] = field(default_factory=dict, metadata={"transient": True})
     frozen: dict[int, Any] = field(default_factory=dict, metadata={"transient": True})
     outbox: list[StreamEvent] = field(default_factory=list, metadata={"transient": True})

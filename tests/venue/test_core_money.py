@@ -207,7 +207,7 @@ def test_modes_and_leverage() -> None:
     assert (event["e"], event["ac"]) == ("ACCOUNT_CONFIG_UPDATE", {"s": "BTCUSDT", "l": 25})
     desk.call("POST", "v1/positionSide/dual", dualSidePosition="true")
     assert desk.refused_place("BUY", "0.100") == -4061
-    assert desk.refused_place("BUY", "0.100", positionSide="LONG", reduceOnly="true") == -4062
+    assert desk.refused_place("BUY", "0.100", positionSide="LONG", reduceOnly="true") == -1106
     assert desk.call("GET", "v1/positionSide/dual") == {"dualSidePosition": True}
 
 

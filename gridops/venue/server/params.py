@@ -43,11 +43,23 @@ _FORMS: dict[str, re.Pattern[str]] = (
             "goodTillDate",
             "page",
             "tranId",
+            "algoId",
         ],
         _INTEGER,
     )
     | dict.fromkeys(
-        ["price", "quantity", "stopPrice", "activationPrice", "callbackRate", "amount", "icebergQty"], _DECIMAL
+        [
+            "price",
+            "quantity",
+            "stopPrice",
+            "triggerPrice",
+            "activatePrice",
+            "activationPrice",
+            "callbackRate",
+            "amount",
+            "icebergQty",
+        ],
+        _DECIMAL,
     )
     | dict.fromkeys(["symbol", "pair"], _SYMBOL)
     | dict.fromkeys(

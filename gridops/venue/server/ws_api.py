@@ -27,6 +27,8 @@ METHODS: dict[str, tuple[str, str]] = {
     "order.modify": ("PUT", "/fapi/v1/order"),
     "order.cancel": ("DELETE", "/fapi/v1/order"),
     "order.status": ("GET", "/fapi/v1/order"),
+    "algoOrder.place": ("POST", "/fapi/v1/algoOrder"),
+    "algoOrder.cancel": ("DELETE", "/fapi/v1/algoOrder"),
     "account.position": ("GET", "/fapi/v2/positionRisk"),
     "account.status": ("GET", "/fapi/v2/account"),
     "account.balance": ("GET", "/fapi/v2/balance"),
