@@ -4,6 +4,7 @@ Fields stand in declaration order, maps in the order they grew, money as decimal
 histories give equal bytes.
 """
 
+from collections.abc import Sequence
 from typing import Any, get_args
 
 import msgspec
@@ -15,6 +16,7 @@ from gridops.errors import JournalError
 
 _ENCODER = msgspec.json.Encoder(decimal_format="string")
 encode = _ENCODER.encode
+NO_RECORDS = b"[]"
 
 _EVENTS: dict[str, type[Any]] = {cls.__name__: cls for cls in get_args(Event)}
 _RECORDS: dict[str, type[Any]] = {cls.__name__: cls for cls in get_args(Record)}
@@ -34,17 +36,10 @@ class Row(msgspec.Struct, array_like=True):
 _ROW = msgspec.json.Decoder(Row)
 
 
-def encode_row(header: Header, event: Event, records: list[Record], effects: list[Effect]) -> bytes:
-    """Canonical bytes of one step."""
-    return encode(
-        (
-            header,
-            type(event).__name__,
-            event,
-            [(type(r).__name__, r) for r in records],
-            [(type(e).__name__, e) for e in effects],
-        )
-    )
+def encode_row(header: Header, event: Event, records: bytes, effects: Sequence[Effect]) -> bytes:
+    """Canonical bytes of one step; `records` as `encode_records` gave them, so that they are encoded once."""
+    wanted = [(type(e).__name__, e) for e in effects] if effects else ()
+    return encode((header, type(event).__name__, event, msgspec.Raw(records), wanted))
 
 
 def decode_row(body: bytes) -> Row:
@@ -78,6 +73,6 @@ def effects_of(row: Row) -> list[Effect]:
     return [_typed(_EFFECTS, kind, raw) for kind, raw in row.effects]
 
 
-def encode_records(records: list[Record]) -> bytes:
+def encode_records(records: Sequence[Record]) -> bytes:
     """The records alone, as they stand in the row."""
-    return encode([(type(r).__name__, r) for r in records])
+    return encode([(type(r).__name__, r) for r in records]) if records else NO_RECORDS

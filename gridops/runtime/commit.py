@@ -6,7 +6,7 @@ With `observe` the only code that changes the state. It decides nothing: what it
 from collections.abc import Iterable, Sequence
 
 from gridops.decide import budget
-from gridops.decide.sync import Asked, Want, slot
+from gridops.decide.sync import Asked, Want, asked_now, slot
 from gridops.domain.effects import Query, Send, WireOp
 from gridops.domain.ids import ORDINARY, mint
 from gridops.domain.orders import Order, PendingWrite
@@ -243,7 +243,7 @@ def ask(state: EngineState, wants: Iterable[Want], out: Out) -> None:
         if want.kind is QueryKind.ORDER:
             state.sync.order_ask[want.client_id] = state.now_ms
         else:
-            state.sync.last_ask[slot(want.kind, want.symbol)] = state.now_ms
+            asked_now(state.sync, slot(want.kind, want.symbol), state.now_ms)
         budget.spend(state.budget, budget.query_cost(want.kind), state.venue_ms)
         out.do(
             Query(

@@ -47,7 +47,6 @@ def on_query(state: EngineState, reply: QueryReply, out: Out) -> None:
     if asked is None:
         return
     key = sync.slot(reply.kind, reply.symbol)
-    sync.satisfied(state.sync, key, asked.boot_ms)
     if not reply.ok or (not reply.complete and reply.kind not in _PAGED):
         state.sync.failures += 1
         state.health.venue_failures += 1

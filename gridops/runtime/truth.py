@@ -40,7 +40,8 @@ def _drop_lost_questions(state: EngineState) -> None:
     """A question without an answer past its time-out is asked again; the late answer will be ignored."""
     limit = state.now_ms - state.rules.sync.query_timeout_ms
     for query_id in [q for q, asked in state.sync.asked.items() if asked.boot_ms < limit]:
-        del state.sync.asked[query_id]
+        lost = state.sync.asked.pop(query_id)
+        sync.want(state.sync, lost.kind, lost.symbol, state.now_ms)
         state.sync.failures += 1
         state.health.venue_failures += 1
 
