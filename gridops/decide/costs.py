@@ -4,6 +4,7 @@ Below the router, which shows the price of its decision and of the runner-up. It
 come first, and the cost explains.
 """
 
+from gridops.decide.words import AMEND, NOOP
 from gridops.domain.plan import Cost
 from gridops.domain.vocabulary import Decision
 
@@ -33,9 +34,9 @@ def place_cost() -> Cost:
 
 def cost_of(decision: Decision, *, working: bool, wanted: bool, queue_lots: int) -> Cost:
     """Cost of `decision` on a level that has an order (`working`) and, or, a target (`wanted`)."""
-    if decision is Decision.NOOP:
+    if decision is NOOP:
         return FREE
-    if decision is Decision.AMEND:
+    if decision is AMEND:
         return amend_cost(queue_lots)
     if working and wanted:
         return replace_cost(queue_lots)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from gridops.decide.regime import SCALES
+from gridops.decide.words import BUY, SELL
 from gridops.domain.instrument import Instrument
 from gridops.domain.plan import Target
 from gridops.domain.rules import GridRules
@@ -66,7 +67,7 @@ def ladder(state: GridState, inputs: GridInputs) -> tuple[GridState, tuple[Targe
     spacing = effective_spacing_cbps(state, inputs)
     centre = _skewed_centre(mid2, spacing, inputs)
     targets: list[Target] = []
-    for side in (Side.BUY, Side.SELL):
+    for side in (BUY, SELL):
         prices = rung_prices(centre, spacing, side, inputs)
         targets += _side_targets(side, prices, inputs)
     return state, tuple(targets)
@@ -125,7 +126,7 @@ def rung_prices(centre: int, spacing_cbps: int, side: Side, inputs: GridInputs) 
     first = 100_000_000 + spacing_cbps * inputs.rules.first_level_pct
     step = 1_000_000 + spacing_cbps
     prices: list[int] = []
-    if side is Side.SELL:
+    if side is SELL:
         price, bound = centre * first // 100_000_000, inputs.ask_ticks
         for _ in range(inputs.rules.levels):
             bound = max(-(-price // _FINE), bound)

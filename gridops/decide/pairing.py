@@ -10,9 +10,10 @@ from operator import attrgetter
 
 from gridops.decide.matching import match
 from gridops.decide.route_context import RouteContext
+from gridops.decide.words import AMEND_OP, BUY, CANCEL_OP, GTX, LIMIT, SELL
 from gridops.domain.orders import Order
 from gridops.domain.plan import Target
-from gridops.domain.vocabulary import OpKind, OrderType, Side, TimeInForce
+from gridops.domain.vocabulary import OrderType, Side, TimeInForce
 
 _PRICE = attrgetter("price_ticks")
 _ORDER_PRICE = attrgetter("price_ticks", "client_id")
@@ -21,8 +22,6 @@ CHANGE = 1 << 40
 GAP = (1 << 39) + (1 << 30)
 """Half a change and a little: an order and a target both left over can still become one amend."""
 _FAR = 1 << 60
-_GTX, _LIMIT, _BUY, _CANCEL = TimeInForce.GTX, OrderType.LIMIT, Side.BUY, OpKind.CANCEL
-"""Looked up once: an enum's member by name costs as much as the rest of a comparison."""
 
 
 @dataclass(slots=True)
@@ -58,17 +57,17 @@ def _cohorts(targets: Sequence[Target], orders: Sequence[Order], leaving: list[O
     usual = (Cohort(), Cohort(), Cohort(), Cohort())
     others: dict[tuple[Side, bool, OrderType, TimeInForce], Cohort] = {}
     for target in targets:
-        if target.tif is _GTX and target.order_type is _LIMIT:
-            usual[(2 if target.side is _BUY else 0) + target.reduce_only].targets.append(target)
+        if target.tif is GTX and target.order_type is LIMIT:
+            usual[(2 if target.side is BUY else 0) + target.reduce_only].targets.append(target)
         else:
             key = (target.side, target.reduce_only, target.order_type, target.tif)
             others.setdefault(key, Cohort()).targets.append(target)
     for order in orders:
         pending = order.pending
-        if pending is not None and pending.kind is _CANCEL:
+        if pending is not None and pending.kind is CANCEL_OP:
             leaving.append(order)
-        elif order.tif is _GTX and order.order_type is _LIMIT:
-            usual[(2 if order.side is _BUY else 0) + order.reduce_only].orders.append(order)
+        elif order.tif is GTX and order.order_type is LIMIT:
+            usual[(2 if order.side is BUY else 0) + order.reduce_only].orders.append(order)
         else:
             key = (order.side, order.reduce_only, order.order_type, order.tif)
             others.setdefault(key, Cohort()).orders.append(order)
@@ -77,7 +76,7 @@ def _cohorts(targets: Sequence[Target], orders: Sequence[Order], leaving: list[O
 
 def expected_ticks(order: Order) -> int:
     """Where the order will rest if the amend in flight takes effect."""
-    if order.pending is not None and order.pending.kind is OpKind.AMEND:
+    if order.pending is not None and order.pending.kind is AMEND_OP:
         return order.pending.price_ticks
     return order.price_ticks
 
@@ -90,43 +89,44 @@ def _pair_cohort(cohort: Cohort, found: Pairing, ctx: RouteContext) -> None:
         return
     targets.sort(key=_PRICE)
     orders.sort(key=_ORDER_PRICE)
-    if len(targets) == len(orders) and (_all_held(targets, orders, ctx) or _none_held(targets, orders, ctx)):
+    if len(targets) == len(orders) and _rank_to_rank(targets, orders, ctx):
         found.pairs += zip(targets, orders, strict=True)
         return
     _match_cohort(targets, orders, found, ctx)
 
 
-def _all_held(targets: list[Target], orders: list[Order], ctx: RouteContext) -> bool:
-    """With equal counts and no pair to change, any other order-preserving matching leaves something over."""
-    band, lots_pct = ctx.band_ticks, ctx.rules.hold_lots_pct
-    for target, order in zip(targets, orders, strict=True):
-        if order.pending is not None or not -band <= target.price_ticks - order.price_ticks <= band:
+def _rank_to_rank(targets: list[Target], orders: list[Order], ctx: RouteContext) -> bool:
+    """Is pairing by rank surely best? With equal counts every other matching leaves a target and an order over.
+
+    That costs more than one change, so it must spare two. It cannot when at most one pair changes, nor when no changed
+    target could be served by any order as it rests.
+    """
+    band, lots_pct, now_ms = ctx.band_ticks, ctx.rules.hold_lots_pct, ctx.now_ms
+    changed: list[int] = []
+    for index, (target, order) in enumerate(zip(targets, orders, strict=True)):
+        if order.pending is not None:
             return False
-        if abs(order.lots - order.filled_lots - target.lots) * 100 > lots_pct * target.lots:
+        off_lots = order.lots - order.filled_lots - target.lots
+        if -band <= target.price_ticks - order.price_ticks <= band and abs(off_lots) * 100 <= lots_pct * target.lots:
+            continue
+        if target.wait_until_ms > now_ms:
             return False
-    return True
+        changed.append(index)
+    return len(changed) < 2 or not any(_servable(targets[index], index, orders, ctx) for index in changed)
 
 
-def _none_held(targets: list[Target], orders: list[Order], ctx: RouteContext) -> bool:
-    """With equal counts and every pair a change, each gap would cost more than it saves: rank to rank is best."""
-    if any(order.pending is not None for order in orders):
-        return False
-    if any(target.wait_until_ms > ctx.now_ms for target in targets):
-        return False
-    band, lots_pct = ctx.band_ticks, ctx.rules.hold_lots_pct
-    if all(
-        abs(order.lots - order.filled_lots - target.lots) * 100 > lots_pct * target.lots
-        for order in orders
-        for target in targets
-    ):
-        return True
-    first = 0
-    for target in targets:
-        while first < len(orders) and orders[first].price_ticks < target.price_ticks - band:
-            first += 1
-        if first < len(orders) and orders[first].price_ticks <= target.price_ticks + band:
-            return False
-    return True
+def _servable(target: Target, rank: int, orders: list[Order], ctx: RouteContext) -> bool:
+    """Does any order rest where it could be kept for the target? Orders are sorted by price."""
+    low, high = target.price_ticks - ctx.band_ticks, target.price_ticks + ctx.band_ticks
+    slack = ctx.rules.hold_lots_pct * target.lots
+    while rank > 0 and orders[rank - 1].price_ticks >= low:
+        rank -= 1
+    for order in orders[rank:]:
+        if order.price_ticks > high:
+            break
+        if order.price_ticks >= low and abs(order.remaining - target.lots) * 100 <= slack:
+            return True
+    return False
 
 
 def _match_cohort(targets: list[Target], orders: list[Order], found: Pairing, ctx: RouteContext) -> None:
@@ -172,7 +172,7 @@ def _pair_leftovers(found: Pairing, leaving: list[Order], now_ms: int) -> None:
     """Across cohorts of one side: the order must go before its place is taken. Orders on their way out come first."""
     targets, orders = [t for t in found.targets if t.wait_until_ms <= now_ms], found.orders
     found.targets, found.orders = [t for t in found.targets if t.wait_until_ms > now_ms], []
-    for side in (Side.BUY, Side.SELL):
+    for side in (BUY, SELL):
         wanted = sorted((t for t in targets if t.side is side), key=_PRICE)
         going = sorted((o for o in leaving if o.side is side), key=_ORDER_PRICE)
         rest: list[Target] = []

@@ -6,6 +6,7 @@ A value handed in by the engine for one plan of one symbol. It holds no state an
 from collections.abc import Callable, Mapping
 from dataclasses import field
 
+from gridops.decide.words import BUY
 from gridops.domain.instrument import Instrument
 from gridops.domain.plan import Request, Verdict
 from gridops.domain.rules import RouterRules
@@ -74,4 +75,4 @@ class RouteContext:
         low = high = self.position_lots
         if self.venue_position_lots is not None:
             low, high = min(low, self.venue_position_lots), max(high, self.venue_position_lots)
-        return max(-high, 0) if side is Side.BUY else max(low, 0)
+        return max(-high, 0) if side is BUY else max(low, 0)

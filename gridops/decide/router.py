@@ -15,18 +15,22 @@ from gridops.decide.pairing import pair_up
 from gridops.decide.route_context import RouteContext
 from gridops.decide.router_rules import Case, Rule, judge, shape
 from gridops.decide.sequence import Exposure, Move, Schedule, make_move, schedule
+from gridops.decide.words import AMEND, CANCEL_REPLACE, NOOP, OPEN, PARTIAL, SELL
 from gridops.domain.orders import Order
 from gridops.domain.plan import Choice, Cost, Plan, Target
-from gridops.domain.vocabulary import TERMINAL, Decision, OrderState, RouterReason, Side
+from gridops.domain.vocabulary import TERMINAL, Decision, RouterReason
 
 __all__ = ["RouteContext", "route"]
 
-_NOOP = Decision.NOOP
-_AMEND = Decision.AMEND
 _UNCHANGED = RouterReason.UNCHANGED
+_DEFERRED_BUDGET = RouterReason.DEFERRED_BUDGET
+_REFILL_WAIT = RouterReason.REFILL_WAIT
+_PARTIAL_IN_FLIGHT = RouterReason.PARTIAL_IN_FLIGHT
+_DEFERRED_REFUSED = RouterReason.DEFERRED_REFUSED
+_BLOCKED_SELF_CROSS = RouterReason.BLOCKED_SELF_CROSS
+_FIXED = frozenset({RouterReason.UNCHANGED, RouterReason.FROZEN_UNKNOWN, RouterReason.FROZEN_IN_FLIGHT})
+"""Reasons that leave no other choice."""
 _WITHIN = RouterReason.WITHIN_HOLD_BAND
-_OPEN = OrderState.OPEN
-_PARTIAL = OrderState.PARTIAL
 _BOOK_REASONS = frozenset({RouterReason.BLOCKED_POST_ONLY, RouterReason.POST_ONLY_WOULD_CROSS})
 """Reasons that a single tick of bid or ask may change."""
 
@@ -64,7 +68,7 @@ class _Draft:
 
 def route(targets: Sequence[Target], orders: Sequence[Order], ctx: RouteContext) -> Plan:
     """Decide every level of one symbol. `orders` may contain finished ones; only live ones count."""
-    live = [order for order in orders if order.state is _OPEN or order.state not in TERMINAL]
+    live = [order for order in orders if order.state is OPEN or order.state not in TERMINAL]
     if ctx.sweep is not None:
         targets = [target for target in targets if target.level == 0 and ctx.sweep is RouterReason.FLATTEN]
     exposure = Exposure(live, ctx)
@@ -88,9 +92,9 @@ def _decide(targets: Sequence[Target], live: list[Order], exposure: Exposure, dr
     plain = ctx.sweep is None and ctx.allow_increase and not ctx.orphans and not any(excess)
     for target, order in pairing.pairs:
         if not (plain and _keep(target, order, draft, ctx)):
-            _judge(Case(ctx, target, order, True, excess[order.side is Side.SELL]), draft)
+            _judge(Case(ctx, target, order, True, excess[order.side is SELL]), draft)
     for target, order in pairing.crossed:
-        _judge(Case(ctx, target, order, False, excess[order.side is Side.SELL]), draft)
+        _judge(Case(ctx, target, order, False, excess[order.side is SELL]), draft)
     for target in pairing.targets:
         _judge(Case(ctx, target, None), draft)
     for order in pairing.orders:
@@ -100,7 +104,7 @@ def _decide(targets: Sequence[Target], live: list[Order], exposure: Exposure, dr
 def _keep(target: Target, order: Order, draft: _Draft, ctx: RouteContext) -> bool:
     """The quick way to the two commonest rules: a settled order that rests near enough. The table says the same."""
     state = order.state
-    if (state is not _OPEN and state is not _PARTIAL) or order.pending is not None or target.wait_until_ms > ctx.now_ms:
+    if (state is not OPEN and state is not PARTIAL) or order.pending is not None or target.wait_until_ms > ctx.now_ms:
         return False
     off_ticks = target.price_ticks - order.price_ticks
     rest = order.lots - order.filled_lots
@@ -116,7 +120,7 @@ def _keep(target: Target, order: Order, draft: _Draft, ctx: RouteContext) -> boo
         price = draft.prices.get(rest)
         if price is None:
             price = draft.prices[rest] = amend_cost(rest)
-        draft.choices.append(_kept(target, order, rest, _WITHIN, _AMEND, price))
+        draft.choices.append(_kept(target, order, rest, _WITHIN, AMEND, price))
     else:
         draft.choices.append(_kept(target, order, rest, _UNCHANGED, None, None))
     return True
@@ -128,7 +132,7 @@ def _kept(
     return Choice(
         symbol=target.symbol,
         level=target.level,
-        decision=_NOOP,
+        decision=NOOP,
         reason=reason,
         side=target.side,
         client_id=order.client_id,
@@ -144,7 +148,7 @@ def _kept(
 
 def _judge(case: Case, draft: _Draft) -> None:
     rule = shape(judge(case))
-    if rule.decision is not _NOOP:
+    if rule.decision is not NOOP:
         draft.open_cases.append((case, rule))
         return
     retry_ms = _retry_ms(case, rule.reason)
@@ -167,26 +171,26 @@ def _slack(case: Case, reason: RouterReason, draft: _Draft) -> None:
 def _retry_ms(case: Case, reason: RouterReason) -> int:
     """When a deferred decision is looked at again, in venue ms; 0 = at the next change."""
     ctx = case.ctx
-    if reason is RouterReason.DEFERRED_BUDGET:
+    if reason is _DEFERRED_BUDGET:
         return ctx.budget_retry_ms
-    if reason is RouterReason.REFILL_WAIT and case.target is not None:
+    if reason is _REFILL_WAIT and case.target is not None:
         return case.target.wait_until_ms
-    if reason is RouterReason.PARTIAL_IN_FLIGHT and case.order is not None:
+    if reason is _PARTIAL_IN_FLIGHT and case.order is not None:
         return case.order.filled_ms + ctx.rules.partial_settle_ms
-    if reason is RouterReason.DEFERRED_REFUSED and case.target is not None:
+    if reason is _DEFERRED_REFUSED and case.target is not None:
         return ctx.refused[(case.target.level, case.target.side)][1]
     return 0
 
 
 def _alternative(case: Case, rule: Rule) -> Decision | None:
     """The decision that would have come next: for a level left alone, the change it was spared."""
-    if rule.reason in (_UNCHANGED, RouterReason.FROZEN_UNKNOWN, RouterReason.FROZEN_IN_FLIGHT):
+    if rule.reason in _FIXED:
         return None
-    if rule.decision is Decision.AMEND:
-        return Decision.CANCEL_REPLACE
-    if rule.decision is Decision.CANCEL_REPLACE:
-        return Decision.NOOP
-    return Decision.AMEND if case.pair and case.same_cohort else Decision.CANCEL_REPLACE
+    if rule.decision is AMEND:
+        return CANCEL_REPLACE
+    if rule.decision is CANCEL_REPLACE:
+        return NOOP
+    return AMEND if case.pair and case.same_cohort else CANCEL_REPLACE
 
 
 def _moved(move: Move, draft: _Draft) -> Choice:
@@ -197,8 +201,8 @@ def _moved(move: Move, draft: _Draft) -> Choice:
     retry_ms = _retry_ms(case, move.blocked)
     draft.wake(retry_ms)
     _slack(case, move.blocked, draft)
-    draft.restless = draft.restless or move.blocked is RouterReason.BLOCKED_SELF_CROSS
-    return _choice(case, _NOOP, move.blocked, retry_ms, move, rule.decision)
+    draft.restless = draft.restless or move.blocked is _BLOCKED_SELF_CROSS
+    return _choice(case, NOOP, move.blocked, retry_ms, move, rule.decision)
 
 
 def _choice(

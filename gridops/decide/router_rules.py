@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR
 
 from gridops.decide.route_context import RouteContext
+from gridops.decide.words import BUY, GTX, INTENT, LIMIT, MARKET, SENT, UNKNOWN
 from gridops.domain.orders import Order
 from gridops.domain.plan import Target
 from gridops.domain.values import record
-from gridops.domain.vocabulary import Decision, Gate, OrderState, OrderType, RouterReason, Side, TimeInForce
+from gridops.domain.vocabulary import Decision, Gate, RouterReason, Side
 
-_NEVER_SENT = frozenset({OrderState.INTENT, OrderState.SENT})
+_NEVER_SENT = frozenset({INTENT, SENT})
 
 
 @dataclass(slots=True)
@@ -97,13 +98,13 @@ def judge(case: Case) -> Case:
     """Fill the flags of a case from its order, target and context."""
     order, target, ctx = case.order, case.target, case.ctx
     if order is not None:
-        case.unknown = order.state is OrderState.UNKNOWN or (order.pending is not None and order.pending.unknown)
+        case.unknown = order.state is UNKNOWN or (order.pending is not None and order.pending.unknown)
         case.in_flight = order.pending is not None or order.state in _NEVER_SENT
     if target is None:
         return case
     case.to_ticks, case.to_lots = target.price_ticks, target.lots
     case.waiting = target.wait_until_ms > ctx.now_ms
-    case.crosses_book = target.tif is TimeInForce.GTX and crosses_book(target.side, target.price_ticks, ctx)
+    case.crosses_book = target.tif is GTX and crosses_book(target.side, target.price_ticks, ctx)
     refusals, probe_ms = ctx.refused.get((target.level, target.side), (0, 0))
     case.refused = refusals >= ctx.rules.refusals_before_probe and ctx.now_ms < probe_ms
     if order is not None:
@@ -130,7 +131,7 @@ def crosses_book(side: Side, price_ticks: int, ctx: RouteContext) -> bool:
     """Would a post-only order at this price take? Without a book nothing is known to rest, so yes."""
     if not 0 < ctx.bid_ticks < ctx.ask_ticks:
         return True
-    return price_ticks >= ctx.ask_ticks if side is Side.BUY else price_ticks <= ctx.bid_ticks
+    return price_ticks >= ctx.ask_ticks if side is BUY else price_ticks <= ctx.bid_ticks
 
 
 def passes_filters(target: Target, lots: int, total_lots: int, ctx: RouteContext) -> bool:
@@ -138,13 +139,13 @@ def passes_filters(target: Target, lots: int, total_lots: int, ctx: RouteContext
     rules, price = ctx.instrument, target.price_ticks
     if not rules.trading or lots < rules.min_lots or lots <= 0:
         return False
-    if target.order_type is OrderType.MARKET:
+    if target.order_type is MARKET:
         return total_lots <= rules.market_max_lots
     if total_lots > rules.max_lots or not rules.min_price_ticks <= price <= rules.max_price_ticks:
         return False
     if not target.reduce_only and price * lots < rules.min_notional_units:
         return False
-    if target.side is Side.BUY:
+    if target.side is BUY:
         return price <= int((ctx.mark_ticks * rules.percent_up).to_integral_value(ROUND_FLOOR))
     return price >= int((ctx.mark_ticks * rules.percent_down).to_integral_value(ROUND_CEILING))
 
@@ -182,11 +183,7 @@ def _near_amend_limit(c: Case) -> bool:
 
 
 def _not_amendable(c: Case) -> bool:
-    return (
-        c.pair
-        and c.order is not None
-        and (not c.ctx.rules.amend_supported or c.order.order_type is not OrderType.LIMIT)
-    )
+    return c.pair and c.order is not None and (not c.ctx.rules.amend_supported or c.order.order_type is not LIMIT)
 
 
 _R, _D = RouterReason, Decision

@@ -17,9 +17,23 @@ from dataclasses import dataclass, field, replace
 
 from gridops.decide.route_context import RouteContext
 from gridops.decide.router_rules import Admission, Case, Rule, obstacle
+from gridops.decide.words import (
+    AMEND,
+    AMEND_OP,
+    BUY,
+    CANCEL,
+    CANCEL_OP,
+    CANCEL_REPLACE,
+    INCREASE,
+    MARKET,
+    PLACE_OP,
+    REDUCE,
+    SELL,
+    UNKNOWN,
+)
 from gridops.domain.orders import Order
 from gridops.domain.plan import Op, Request
-from gridops.domain.vocabulary import Decision, Gate, Intent, OpKind, OrderState, OrderType, RouterReason, Side
+from gridops.domain.vocabulary import Gate, Intent, OpKind, RouterReason
 
 _PAIR_REASONS = frozenset(
     {
@@ -32,7 +46,7 @@ _PAIR_REASONS = frozenset(
 """Reasons whose cancelled order is followed by a replacement in the same plan."""
 _ROOM_GATES = frozenset({Gate.EXPOSURE, Gate.PENDING, Gate.REDUCE_ONLY, Gate.SELF_CROSS})
 """Gates that say no because of what still rests: another operation of the plan may make the room."""
-_BUY, _SELL = 0, 1
+_BIDS, _ASKS = 0, 1
 _ANY_PRICE = 1 << 62
 
 
@@ -47,10 +61,10 @@ class Exposure:
         self.mark_ticks = ctx.mark_ticks or ctx.mid2 // 2
         self.units = [0, 0]
         self.reduce_only = [0, 0]
-        self.reducible = (ctx.reducible(Side.BUY), ctx.reducible(Side.SELL))
-        buy, mark_ticks, units, reduce_only = Side.BUY, self.mark_ticks, self.units, self.reduce_only
+        self.reducible = (ctx.reducible(BUY), ctx.reducible(SELL))
+        buy, mark_ticks, units, reduce_only = BUY, self.mark_ticks, self.units, self.reduce_only
         for order in orders:
-            index = _BUY if order.side is buy else _SELL
+            index = _BIDS if order.side is buy else _ASKS
             if order.pending is None:
                 lots, price = order.lots - order.filled_lots, order.price_ticks
             else:
@@ -65,13 +79,13 @@ class Exposure:
 
     def reach(self, index: int, units: int) -> int:
         """Exposure on one side if everything of that side fills."""
-        if index == _BUY:
+        if index == _BIDS:
             return self.high_lots * self.mark_ticks + units
         return units - self.low_lots * self.mark_ticks
 
     def worst(self, buy_units: int, sell_units: int) -> int:
         held = max(abs(self.high_lots), abs(self.low_lots)) * self.mark_ticks
-        return max(self.reach(_BUY, buy_units), self.reach(_SELL, sell_units), held)
+        return max(self.reach(_BIDS, buy_units), self.reach(_ASKS, sell_units), held)
 
 
 @dataclass(slots=True)
@@ -97,7 +111,7 @@ class Move:
 
     @property
     def index(self) -> int:
-        return _BUY if self.case.side is Side.BUY else _SELL
+        return _BIDS if self.case.side is BUY else _ASKS
 
     @property
     def grows(self) -> int:
@@ -135,12 +149,12 @@ def make_move(case: Case, rule: Rule, exposure: Exposure) -> Move:
     """The requests that carry out a decision other than noop, and what they change in the sums."""
     order, target = case.order, case.target
     cancel = write = None
-    if order is not None and rule.decision is Decision.CANCEL_REPLACE:
+    if order is not None and rule.decision is CANCEL_REPLACE:
         cancel = _cancel_request(case, order)
-    if rule.decision is Decision.AMEND:
-        write = _write_request(case, OpKind.AMEND)
+    if rule.decision is AMEND:
+        write = _write_request(case, AMEND_OP)
     elif target is not None and (order is None or rule.reason in _PAIR_REASONS):
-        write = _write_request(case, OpKind.PLACE)
+        write = _write_request(case, PLACE_OP)
     move = Move(case, rule, cancel, write)
     if order is not None:
         move.freed_units = exposure.worth(order.price_ticks, order.remaining)
@@ -164,8 +178,8 @@ def _forgo_mixed(move: Move) -> None:
 
 def _cancel_request(case: Case, order: Order) -> Request:
     return Request(
-        kind=OpKind.CANCEL,
-        intent=Intent.CANCEL,
+        kind=CANCEL_OP,
+        intent=CANCEL,
         symbol=order.symbol,
         side=order.side,
         price_ticks=order.price_ticks,
@@ -183,7 +197,7 @@ def _write_request(case: Case, kind: OpKind) -> Request:
     """An amend states the new total: what is wanted to remain, plus what has filled (venue: PUT /fapi/v1/order)."""
     target, order = case.target, case.order
     assert target is not None, "a write needs a target"
-    amended = order if kind is OpKind.AMEND else None
+    amended = order if kind is AMEND_OP else None
     return Request(
         kind=kind,
         intent=_intent(case, kind),
@@ -204,15 +218,15 @@ def _intent(case: Case, kind: OpKind) -> Intent:
     """By effect. A reduce-only order reduces only while both position figures say there is something to reduce."""
     assert case.target is not None
     if case.target.reduce_only and case.ctx.reducible(case.target.side) > 0:
-        return Intent.REDUCE
-    return Intent.REDUCE if kind is OpKind.AMEND and case.shrinks else Intent.INCREASE
+        return REDUCE
+    return REDUCE if kind is AMEND_OP and case.shrinks else INCREASE
 
 
 def _rank(move: Move) -> tuple[int, bool, int, int]:
     """Order of admission and of sending: what frees room first, then reductions, then the nearest levels."""
     if move.write is None:
         phase = 0
-    elif move.write.kind is OpKind.AMEND:
+    elif move.write.kind is AMEND_OP:
         phase = 1 if move.grows <= 0 and move.grows_reduce <= 0 else 3
     else:
         phase = 2 if move.cancel is not None else 4
@@ -222,21 +236,22 @@ def _rank(move: Move) -> tuple[int, bool, int, int]:
 
 def schedule(moves: list[Move], orders: list[Order], exposure: Exposure, ctx: RouteContext) -> Schedule:
     """Admit what may go (the rest gets its `blocked` reason) and put it in sending order with its dependencies."""
-    before = exposure.worst(exposure.units[_BUY], exposure.units[_SELL])
+    before = exposure.worst(exposure.units[_BIDS], exposure.units[_ASKS])
     if not moves:
         return Schedule((), before, before)
     moves.sort(key=_rank)
     books = _Books(exposure, list(exposure.units), list(exposure.reduce_only), ctx.order_slots)
-    for order in orders:
-        index = _BUY if order.side is Side.BUY else _SELL
-        books.resting[index] = _nearer(index, books.resting[index], _nearest_ticks(order))
+    buy = BUY
+    bids = [_nearest_ticks(order) if order.pending else order.price_ticks for order in orders if order.side is buy]
+    asks = [_nearest_ticks(order) if order.pending else order.price_ticks for order in orders if order.side is not buy]
+    books.resting = [max(bids, default=None), min(asks, default=None)]
     open_ids = {move.case.order.client_id for move in moves if move.case.order is not None}
     for move in moves:
         _admit(move, books, orders, open_ids, ctx)
     admitted = [move for move in moves if move.blocked is None]
     for move in admitted:
         books.units[move.index] -= move.forgone_units
-    after = exposure.worst(books.units[_BUY], books.units[_SELL])
+    after = exposure.worst(books.units[_BIDS], books.units[_ASKS])
     return Schedule(_link(admitted, exposure, min(max(before, after), ctx.limit_units)), before, after)
 
 
@@ -263,17 +278,17 @@ def _find_crossings(
 
     A reduction is not held up by an order that may not exist.
     """
-    buying, other, price_ticks = write.side is Side.BUY, 1 - move.index, _reach_ticks(write)
+    buying, other, price_ticks = write.side is BUY, 1 - move.index, _reach_ticks(write)
     if _meets(buying, price_ticks, books.written[other]):
         admission.crosses_own = True
     if not _meets(buying, price_ticks, books.resting[other]):
         return
-    reduces = write.intent is Intent.REDUCE
+    reduces = write.intent is REDUCE
     clears: list[str] = []
     for order in orders:
         if order.side is write.side or not _meets(buying, price_ticks, _nearest_ticks(order)):
             continue
-        if reduces and order.state is OrderState.UNKNOWN and order.client_id not in books.settled:
+        if reduces and order.state is UNKNOWN and order.client_id not in books.settled:
             continue
         if order.client_id in books.settled:
             clears.append(order.client_id)
@@ -286,23 +301,23 @@ def _find_crossings(
 
 def _reach_ticks(write: Request) -> int:
     """How far into the other side the write may trade; a market order has no limit."""
-    if write.order_type is OrderType.MARKET:
-        return _ANY_PRICE if write.side is Side.BUY else 0
+    if write.order_type is MARKET:
+        return _ANY_PRICE if write.side is BUY else 0
     return write.price_ticks
 
 
 def _nearest_ticks(order: Order) -> int:
     """The price at which the order may come closest to the other side, with an amend in flight counted."""
-    if order.pending is None or order.pending.kind is not OpKind.AMEND:
+    if order.pending is None or order.pending.kind is not AMEND_OP:
         return order.price_ticks
     prices = (order.price_ticks, order.pending.price_ticks)
-    return max(prices) if order.side is Side.BUY else min(prices)
+    return max(prices) if order.side is BUY else min(prices)
 
 
 def _nearer(index: int, known: int | None, price_ticks: int) -> int:
     if known is None:
         return price_ticks
-    return max(known, price_ticks) if index == _BUY else min(known, price_ticks)
+    return max(known, price_ticks) if index == _BIDS else min(known, price_ticks)
 
 
 def _meets(buying: bool, price_ticks: int, other_ticks: int | None) -> bool:
@@ -319,7 +334,7 @@ def _find_room(move: Move, write: Request, admission: Admission, books: _Books, 
     if move.grows > 0 and exposure.reach(index, books.units[index] + move.grows) > ctx.limit_units:
         admission.gate = Gate.EXPOSURE
         return
-    if move.grows > 0 and write.intent is Intent.REDUCE and move.case.level != 0:
+    if move.grows > 0 and write.intent is REDUCE and move.case.level != 0:
         admission.no_room = admission.no_room or _raises_behind_a_closed_gate(move, write, books, ctx)
     refusal = ctx.permit(write)
     if refusal is not None and refusal.gate not in _ROOM_GATES:
@@ -327,7 +342,7 @@ def _find_room(move: Move, write: Request, admission: Admission, books: _Books, 
     elif refusal is not None and move.cancel is None and not (move.clears or admission.crosses_own):
         admission.no_room = admission.no_room or books.freed[index]
         admission.gate = None if admission.no_room else refusal.gate
-    admission.no_budget = write.intent is Intent.INCREASE and books.slots <= 0
+    admission.no_budget = write.intent is INCREASE and books.slots <= 0
 
 
 def _raises_behind_a_closed_gate(move: Move, write: Request, books: _Books, ctx: RouteContext) -> bool:
@@ -336,10 +351,10 @@ def _raises_behind_a_closed_gate(move: Move, write: Request, books: _Books, ctx:
     That is growth, so where growth is refused it waits until those orders have left. An exit (level 0) never waits.
     """
     exposure = books.exposure
-    before = exposure.worst(exposure.units[_BUY], exposure.units[_SELL])
+    before = exposure.worst(exposure.units[_BIDS], exposure.units[_ASKS])
     if exposure.reach(move.index, books.units[move.index] + move.grows) <= before:
         return False
-    return ctx.permit(replace(write, intent=Intent.INCREASE)) is not None
+    return ctx.permit(replace(write, intent=INCREASE)) is not None
 
 
 def _book(move: Move, books: _Books) -> None:
@@ -350,7 +365,7 @@ def _book(move: Move, books: _Books) -> None:
         books.freed[index] = True
     if move.write is not None:
         books.written[index] = _nearer(index, books.written[index], move.write.price_ticks)
-        if move.write.intent is Intent.INCREASE:
+        if move.write.intent is INCREASE:
             books.slots -= 1
     if order is not None:
         books.settled[order.client_id] = move
@@ -380,7 +395,7 @@ def _link(moves: list[Move], exposure: Exposure, bound_units: int) -> tuple[Op, 
         else:
             peak[index] += grown
             peak_reduce[index] += grown_reduce
-        if move.write.kind is OpKind.AMEND:
+        if move.write.kind is AMEND_OP:
             op_of[move.write.client_id] = len(ops)
             if move.grows < 0 or move.grows_reduce < 0:
                 frees[index].append(len(ops))

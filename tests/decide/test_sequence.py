@@ -13,6 +13,8 @@ import pytest
 from gridops.decide.route_context import RouteContext
 from gridops.decide.router import route
 from gridops.decide.router_cases import context, order, target
+from gridops.decide.router_rules import Case, judge, shape
+from gridops.decide.sequence import Exposure, make_move
 from gridops.domain.orders import Order
 from gridops.domain.plan import Op, Plan, Request, Target, Verdict
 from gridops.domain.vocabulary import Gate, Intent, OpKind, Side
@@ -319,3 +321,23 @@ def test_growth_that_fits_on_top_of_everything_does_not_wait() -> None:
     ctx = context(bid_ticks=999, ask_ticks=1_001, mark_ticks=1_000, spacing_ticks=3, instrument={"min_notional": "0"})
     plan = route([target(1, 1_003, 5), target(2, 1_006, 5)], orders, ctx)
     assert [op.after for op in plan.ops if op.kind is OpKind.PLACE] == [(), ()]
+
+
+def test_an_amend_that_frees_one_sum_and_grows_the_other_lends_nothing() -> None:
+    """Price down from 1,500 to 1,003 frees units, three lots become four: nobody may count on the freed units."""
+    orders = [order("tp", 1, 1_500, 3, ro=True)]
+    ctx = context(bid_ticks=999, ask_ticks=1_001, mark_ticks=1_000, position_lots=4, venue_position_lots=4,
+                  spacing_ticks=3, instrument={"min_notional": "0", "percent_up": "2"})  # fmt: skip
+    exposure = Exposure(orders, ctx)
+    case = judge(Case(ctx, target(1, 1_003, 4, ro=True), orders[0]))
+    move = make_move(case, shape(case), exposure)
+    assert (move.grows, move.grows_reduce, move.forgone_units) == (0, 1, 4_500 - 4_012)
+    plan = route([target(1, 1_003, 4, ro=True)], orders, ctx)
+    assert (plan.wce_before, plan.wce_after) == (4_000, 4_000)
+
+
+def test_a_write_in_flight_counts_with_the_worse_of_its_outcomes() -> None:
+    orders = [order("a", -1, 990, 5, pending=["amend", 980, 9]), order("b", 1, 1_010, 5, pending=["cancel", 0, 0])]
+    plan = route([], orders, context(bid_ticks=999, ask_ticks=1_001, mark_ticks=1_000))
+    assert plan.wce_before == 9 * 1_000
+    assert plan.ops == ()
