@@ -1,27 +1,23 @@
-"""The operator's way into a running engine: one unix socket (0600), one JSON line each way.
+"""The operator's way into a running engine, the engine's side: one unix socket (0600), one JSON line each way.
 
-The server sits in the engine's loop and hands well-formed requests to `handle`; it decides nothing, and whatever is
-malformed, too long or from another user is answered with an error. The client is plain sockets, so that a command does
-not load asyncio to ask.
+Sits in the engine's loop and hands well-formed requests to `handle`; it decides nothing, and whatever is malformed, too
+long or from another user is answered with an error. The other side is `control_client`.
 """
 
 import asyncio
 import contextlib
 import json
 import os
-import pwd
 import socket
 import stat
 import struct
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
+from gridops.adapters.control_client import MAX_LINE, VERSION, Reply, Request, user_name
 from gridops.domain.vocabulary import OperatorCommand, StopMode
 from gridops.errors import Refused
 
-VERSION = 1
-MAX_LINE = 64 * 1024
 READ_WITHIN_S = 5.0
 HANDLE_WITHIN_S = 15.0
 CONNECTIONS = 16
@@ -30,17 +26,6 @@ _NEED_REASON = frozenset({"pause", "resume", "ack", "kill"})
 _TEXT_LIMITS = {"author": 80, "reason": 500}
 _FIELDS = frozenset({"v", "command", "author", "reason", "accept_position", "stop_mode"})
 _CREDENTIALS = struct.Struct("3i")
-
-Request = dict[str, Any]
-Reply = dict[str, Any]
-
-
-class EngineNotRunning(Refused):
-    """Nobody listens on the socket: the engine is dead, or another home is meant."""
-
-
-class EngineHung(Refused):
-    """The socket takes connections and nobody answers: the engine is stopped or stuck."""
 
 
 class Malformed(Exception):
@@ -122,7 +107,7 @@ class ControlServer:
             request = parse_request(line)
         except Malformed as error:
             return _refusal(f"malformed request: {error}")
-        request["author"] = request["author"] or _user(uid)
+        request["author"] = request["author"] or user_name(uid)
         request["peer_uid"], request["peer_pid"] = uid, pid
         try:
             reply = await asyncio.wait_for(self._handle(request), HANDLE_WITHIN_S)
@@ -163,55 +148,6 @@ def parse_request(line: bytes) -> Request:
     return {"v": VERSION, "command": command, **texts, "accept_position": accept, "stop_mode": stop_mode}
 
 
-def ask(path: Path, request: Request, timeout_s: float) -> Reply:
-    """Send one request and return the reply.
-
-    Raises:
-        EngineNotRunning: no socket, or nobody behind it, or it ended before it answered.
-        EngineHung: it took the connection and gave no answer in `timeout_s`.
-        Refused: the socket is not ours, or the answer is not one.
-    """
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
-        line.settimeout(timeout_s)
-        try:
-            line.connect(os.fspath(path))
-            line.sendall(json.dumps({"v": VERSION, **request}).encode() + b"\n")
-            return _read_reply(line, path)
-        except (TimeoutError, BlockingIOError) as error:
-            raise EngineHung(
-                f"the engine behind {path} does not answer within {timeout_s:g} s",
-                hint="`gridops kill --direct --reason TEXT` acts without it",
-            ) from error
-        except (FileNotFoundError, ConnectionError) as error:
-            raise EngineNotRunning(
-                f"no engine answers at {path}",
-                hint="another home may be meant (--home); `gridops kill --direct --reason TEXT` acts without an engine",
-            ) from error
-        except OSError as error:
-            raise Refused(f"the control socket {path} cannot be used: {error.strerror or error}") from error
-
-
-def _read_reply(line: socket.socket, path: Path) -> Reply:
-    data = b""
-    while not data.endswith(b"\n") and len(data) <= 16 * MAX_LINE:
-        chunk = line.recv(65_536)
-        if not chunk:
-            raise ConnectionResetError("it closed the connection")
-        data += chunk
-    try:
-        reply = json.loads(data)
-        if isinstance(reply, dict) and reply.get("v") == VERSION and isinstance(reply.get("accepted"), bool):
-            return reply
-    except ValueError:
-        pass
-    raise Refused(f"what answers at {path} is no engine of this version")
-
-
-def user_name() -> str:
-    """Who is at this terminal."""
-    return _user(os.getuid())
-
-
 def _refusal(detail: str) -> Reply:
     return {"v": VERSION, "accepted": False, "state": "", "detail": detail, "evidence": None}
 
@@ -228,13 +164,6 @@ def _peer(writer: asyncio.StreamWriter) -> tuple[int, int]:
     raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
     pid, uid, _ = _CREDENTIALS.unpack(raw)
     return pid, uid
-
-
-def _user(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return f"uid {uid}"
 
 
 async def _say(writer: asyncio.StreamWriter, reply: Reply) -> None:

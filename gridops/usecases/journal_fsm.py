@@ -6,21 +6,61 @@ transitions. It re-runs no step and decides nothing.
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
 from gridops.adapters.journal_reader import JournalReader
 from gridops.decide import fsm, levels
-from gridops.domain.events import Boot, Header
-from gridops.domain.records import ConditionEdge, Record, Transition
 from gridops.domain.values import record
+from gridops.domain.vocabulary import FsmEvent, FsmReason, FsmState, StopMode
 from gridops.errors import JournalError
-from gridops.runtime import codec
 from gridops.runtime.ports_journal import InputRow
 
 LOOK_BACK_ROWS = 4_000
 SHOWN_MOVES = 8
-_TELLING = (b'"Transition"', b'"ConditionEdge"')
+_BOOT, _TRANSITION, _EDGE = "Boot", "Transition", "ConditionEdge"
+_TELLING = tuple(f'"{kind}"'.encode() for kind in (_TRANSITION, _EDGE))
+
+
+class Moved(msgspec.Struct):
+    """A journaled transition. These structs name the few fields wanted, so that no other record is ever loaded."""
+
+    from_state: FsmState
+    to_state: FsmState
+    event: FsmEvent
+    reason: FsmReason
+    detail: str
+    bundle: str
+
+
+class _Edge(msgspec.Struct):
+    reason: FsmReason
+    scope: str
+    open: bool
+    detail: str
+
+
+class _Rules(msgspec.Struct):
+    stop_mode: StopMode
+
+
+class _Boot(msgspec.Struct):
+    run_id: str
+    armed: bool
+    rules: _Rules
+
+
+class _Header(msgspec.Struct):
+    wall_ms: int
+    boot_ns: int
+
+
+class _Row(msgspec.Struct, array_like=True):
+    header: _Header
+    kind: str
+    event: msgspec.Raw
+    records: list[tuple[str, msgspec.Raw]]
 
 
 @record
@@ -29,7 +69,7 @@ class MoveSeen:
 
     seq: int
     at_ms: int
-    move: Transition
+    move: Moved
 
 
 @record
@@ -64,6 +104,7 @@ class _Peek(msgspec.Struct):
 
 
 _PEEK = msgspec.json.Decoder(_Peek)
+_ROW = msgspec.json.Decoder(_Row)
 
 
 def read(path: Path) -> Lifecycle | None:
@@ -88,19 +129,22 @@ class _Fold:
         self._identity = _Identity() if start is None else start.identity
 
     def take(self, row: InputRow) -> None:
-        if row.kind != Boot.__name__ and not _tells(row.body):
+        if row.kind != _BOOT and not _tells(row.body):
             return
-        stored = codec.decode_row(row.body)
+        stored = _row(row)
         now_ms = stored.header.boot_ns // 1_000_000
-        if row.kind == Boot.__name__:
-            event = codec.event_of(stored)
-            assert isinstance(event, Boot)
-            self._boot(event, now_ms)
-        for said in codec.records_of(stored):
-            self._apply(said, now_ms)
+        if row.kind == _BOOT:
+            self._boot(_typed(row, stored.event, _Boot), now_ms)
+        for kind, raw in stored.records:
+            if kind == _TRANSITION:
+                said = _typed(row, raw, Moved)
+                move = fsm.Move(said.from_state, said.to_state, said.event, said.reason, said.detail)
+                fsm.apply(self._memory, move, now_ms)
+            elif kind == _EDGE:
+                self._edge(_typed(row, raw, _Edge), now_ms)
 
     def result(self, newest: InputRow, moves: tuple[MoveSeen, ...]) -> Lifecycle:
-        header: Header = codec.decode_row(newest.body).header
+        header = _row(newest).header
         return Lifecycle(
             memory=self._memory,
             held=self._levels,
@@ -112,37 +156,47 @@ class _Fold:
             moves=moves,
         )
 
-    def _boot(self, boot: Boot, now_ms: int) -> None:
+    def _boot(self, boot: _Boot, now_ms: int) -> None:
         self._memory = fsm.boot(None if self._first else self._memory, boot.rules.stop_mode, now_ms)
         self._first = False
         levels.rebase(self._levels, now_ms)
         self._identity = _Identity(run_id=boot.run_id, armed=boot.armed)
 
-    def _apply(self, said: Record, now_ms: int) -> None:
-        match said:
-            case Transition():
-                move = fsm.Move(said.from_state, said.to_state, said.event, said.reason, said.detail)
-                fsm.apply(self._memory, move, now_ms)
-            case ConditionEdge():
-                key = levels.level_key(said.reason, said.scope)
-                if said.open:
-                    self._levels[key] = levels.Level(said.reason, said.scope, now_ms, said.detail)
-                else:
-                    self._levels.pop(key, None)
-            case _:
-                pass
+    def _edge(self, edge: _Edge, now_ms: int) -> None:
+        key = levels.level_key(edge.reason, edge.scope)
+        if edge.open:
+            self._levels[key] = levels.Level(edge.reason, edge.scope, now_ms, edge.detail)
+        else:
+            self._levels.pop(key, None)
 
 
 def _moves(rows: Iterable[InputRow]) -> tuple[MoveSeen, ...]:
     """The newest transitions, newest first."""
     found = [
-        MoveSeen(seq=row.seq, at_ms=row.wall_ms, move=said)
+        MoveSeen(seq=row.seq, at_ms=row.wall_ms, move=_typed(row, raw, Moved))
         for row in rows
         if _TELLING[0] in row.body
-        for said in codec.records_of(codec.decode_row(row.body))
-        if isinstance(said, Transition)
+        for kind, raw in _row(row).records
+        if kind == _TRANSITION
     ]
     return tuple(reversed(found[-SHOWN_MOVES:]))
+
+
+_Wanted = TypeVar("_Wanted")
+
+
+def _row(row: InputRow) -> _Row:
+    try:
+        return _ROW.decode(row.body)
+    except msgspec.MsgspecError as error:
+        raise _unreadable(f"journal row {row.seq}", error) from error
+
+
+def _typed(row: InputRow, raw: msgspec.Raw, kind: type[_Wanted]) -> _Wanted:
+    try:
+        return msgspec.json.decode(raw, type=kind)
+    except msgspec.MsgspecError as error:
+        raise _unreadable(f"journal row {row.seq}", error) from error
 
 
 def _tells(body: bytes) -> bool:
@@ -153,6 +207,10 @@ def _peek(state: bytes) -> _Peek:
     try:
         return _PEEK.decode(state)
     except msgspec.MsgspecError as error:
-        raise JournalError(
-            f"the checkpoint is not readable by this build: {error}", hint="use the build that wrote it"
-        ) from error
+        raise _unreadable("the checkpoint", error) from error
+
+
+def _unreadable(what: str, error: Exception) -> JournalError:
+    return JournalError(
+        f"{what} of the journal is not readable by this build: {error}", hint="use the build that wrote it"
+    )

@@ -11,7 +11,7 @@ from hashlib import sha256
 from gridops.adapters import lease_file
 from gridops.adapters.ccxt_client import VenueSettings
 from gridops.adapters.clock import Clock
-from gridops.adapters.control_socket import EngineHung, EngineNotRunning, user_name
+from gridops.adapters.control_client import EngineHung, EngineNotRunning, user_name
 from gridops.adapters.journal_reader import JournalReader
 from gridops.adapters.kill_latch import KillLatch
 from gridops.adapters.redaction import Secrets

@@ -6,7 +6,7 @@ Never called dead without the home looked at. It takes no lease and asks nothing
 from collections.abc import Mapping
 from enum import StrEnum
 
-from gridops.adapters.control_socket import EngineHung, EngineNotRunning, ask
+from gridops.adapters.control_client import EngineHung, EngineNotRunning, ask
 from gridops.adapters.home import Home
 from gridops.adapters.lease_file import is_locked, read_holder
 from gridops.domain.values import record

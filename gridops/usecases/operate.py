@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from gridops.adapters.clock import Clock
-from gridops.adapters.control_socket import EngineHung, EngineNotRunning, ask, user_name
+from gridops.adapters.control_client import EngineHung, EngineNotRunning, ask, user_name
 from gridops.adapters.evidence_list import read_bundle
 from gridops.adapters.kill_latch import KillLatch
 from gridops.domain.evidence_ref import EvidenceMode, EvidenceRef, EvidenceStatus

@@ -12,15 +12,11 @@ from typing import Any
 
 import pytest
 from gridops.adapters import control_socket
+from gridops.adapters.control_client import MAX_LINE, EngineHung, EngineNotRunning, ask, user_name
 from gridops.adapters.control_socket import (
-    MAX_LINE,
     ControlServer,
-    EngineHung,
-    EngineNotRunning,
     Malformed,
-    ask,
     parse_request,
-    user_name,
 )
 from gridops.errors import Refused
 
