@@ -149,15 +149,18 @@ def read_due_ms(
 
 
 def want(sync: SyncState, kind: QueryKind, symbol: str, now_ms: int, *, after_ms: int = 0) -> None:
-    """Ask outside the cadence, `after_ms` from now at the earliest."""
+    """Ask outside the cadence, `after_ms` from now at the earliest. Order probes have a cadence of their own."""
+    if kind is QueryKind.ORDER:
+        return
     key, at = slot(kind, symbol), now_ms + after_ms
     known = sync.wanted.get(key)
     sync.wanted[key] = at if known is None else min(known, at)
 
 
-def satisfied(sync: SyncState, key: str, asked_boot_ms: int) -> None:
-    """An answer settles the wish for it only when it was asked at or after the moment wished for."""
-    if sync.wanted.get(key, asked_boot_ms + 1) <= asked_boot_ms:
+def asked_now(sync: SyncState, key: str, now_ms: int) -> None:
+    """A wish ends when its question leaves: one made while the answer is under way asks for another read."""
+    sync.last_ask[key] = now_ms
+    if sync.wanted.get(key, now_ms + 1) <= now_ms:
         del sync.wanted[key]
 
 
