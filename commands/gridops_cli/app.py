@@ -59,7 +59,9 @@ def _spare_conversion(command: Any) -> None:
     """
     for inner in getattr(command, "commands", {}).values():
         _spare_conversion(inner)
-    for param in command.params:
+    # The help flag is made on demand, and its names come from a context.
+    flag = command.get_help_option(command.context_class(command, **SETTINGS))
+    for param in [*command.params, *([flag] if flag is not None else [])]:
         described = getattr(param, "type_descriptor", None)
         if getattr(described, "annotation", None) in (str, bool) and getattr(param, "_runtime_param", command) is None:
             param._runtime_param = _AsTyped()
