@@ -24,8 +24,8 @@ def run(state: EngineState, event: Event, out: Out) -> None:
     if _may_skip(state, event):
         return
     known = gathering.gather(state)
-    _take_ack(state, known)
     symbols, loss_ms = tuple(state.symbols), state.fsm.loss_ms
+    _take_ack(state, known)
     edges = health.detect(known, state.fsm, state.levels, state.now_ms, state.rules)
     apply_edges(state.levels, state.fsm, edges, symbols, state.now_ms)
     for edge in edges:
@@ -48,13 +48,17 @@ def run(state: EngineState, event: Event, out: Out) -> None:
 
 
 def _take_ack(state: EngineState, known: HealthFacts) -> None:
-    """An ack that nothing forbids closes the kill and re-bases the drawdown before the levels are judged."""
+    """An ack that nothing forbids closes the kill and re-bases the drawdown before the levels are judged.
+
+    The way up then needs a full reconcile of its own: an emergency is no time to trust older reads.
+    """
     if not state.wishes.acked or health.ack_refusal(state.fsm, state.levels, known):
         return
     known.kill_latched = known.drawdown_latched = False
     wishes = state.wishes
     wishes.killed, wishes.kill_author, wishes.kill_reason = False, "", ""
     state.drawdown = drawdown.rebase(state.drawdown)
+    state.fsm.loss_ms = state.now_ms
 
 
 def _may_skip(state: EngineState, event: Event) -> bool:
@@ -119,7 +123,7 @@ def answer(state: EngineState, wish: OperatorInput, out: Out) -> None:
     """Tell the operator what became of the request, in the resulting state."""
     moved = [r for r in out.records if isinstance(r, Transition)]
     bundle = next((r.bundle for r in reversed(moved) if r.bundle), "")
-    accepted, detail = _outcome(state, wish)
+    accepted, detail = _outcome(state, wish, any(r.event is FsmEvent.ACK for r in moved))
     if not bundle and wish.command not in (OperatorCommand.STATUS,):
         status = EvidenceStatus.OK if accepted else EvidenceStatus.FAILED
         bundle = out.bundle(
@@ -144,13 +148,12 @@ def answer(state: EngineState, wish: OperatorInput, out: Out) -> None:
     )
 
 
-def _outcome(state: EngineState, wish: OperatorInput) -> tuple[bool, str]:
+def _outcome(state: EngineState, wish: OperatorInput, acked: bool) -> tuple[bool, str]:
     held = ", ".join(f"{level.reason} ({level.detail})" for level in state.levels.values()) or "no level is open"
     match wish.command:
         case OperatorCommand.ACK:
-            if state.fsm.last_event is FsmEvent.ACK or state.fsm.state is not FsmState.EMERGENCY:
-                moved = state.fsm.last_event is FsmEvent.ACK
-                return moved, "acknowledged" if moved else f"the state is {state.fsm.state}: nothing to acknowledge"
+            if acked or state.fsm.state is not FsmState.EMERGENCY:
+                return acked, "acknowledged" if acked else f"the state is {state.fsm.state}: nothing to acknowledge"
             known = gathering.gather(state)
             known.ack_requested, known.ack_accepts_position = True, wish.accept_position
             return False, health.ack_refusal(state.fsm, state.levels, known) or f"still held: {held}"
