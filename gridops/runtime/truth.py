@@ -2,12 +2,13 @@
 
 from gridops.decide import deadman, sync
 from gridops.domain.effects import Send, WireOp
-from gridops.domain.vocabulary import FsmState, Intent, OpKind, OrderType, Side, StopMode, TimeInForce
-from gridops.runtime import commit
+from gridops.domain.vocabulary import FsmState, Intent, OpKind, OrderState, OrderType, Side, StopMode, TimeInForce
+from gridops.runtime import commit, protect
 from gridops.runtime.out import Out
 from gridops.runtime.state import EngineState, SymbolState
 
 MAX_PROBES = 5
+_WAITING = frozenset({OrderState.SENT, OrderState.UNKNOWN})
 
 
 def run(state: EngineState, out: Out) -> None:
@@ -15,6 +16,7 @@ def run(state: EngineState, out: Out) -> None:
     if not state.health.lease_held:
         return
     _drop_lost_questions(state)
+    _want_proof(state)
     probes = _probes(state)
     if max(state.budget.banned_until_ms, state.budget.held_until_ms) <= state.venue_ms:
         wants = sync.due(
@@ -34,6 +36,18 @@ def run(state: EngineState, out: Out) -> None:
 def _degraded_with_position(state: EngineState) -> bool:
     held = any(symbol.position_lots or symbol.venue_lots for symbol in state.symbols.values())
     return held and state.fsm.state in (FsmState.DEGRADED, FsmState.EMERGENCY, FsmState.STOPPING)
+
+
+def _want_proof(state: EngineState) -> None:
+    """Flat is proven by a read asked after the last own order ended: ask then, not at the next cadence."""
+    if not protect.is_exit_state(state.fsm.state):
+        return
+    for symbol in state.symbols.values():
+        ended_ms = protect.last_terminal_ms(symbol)
+        if symbol.orders or symbol.venue_lots_ms > ended_ms:
+            continue
+        if not any(a.kind is QueryKind.POSITIONS and a.asked_ms > ended_ms for a in state.sync.asked.values()):
+            sync.want(state.sync, QueryKind.POSITIONS, "", state.now_ms)
 
 
 def _drop_lost_questions(state: EngineState) -> None:
@@ -142,7 +156,7 @@ def _order_deadlines(state: EngineState, symbol: SymbolState) -> list[int]:
     times = []
     for order in symbol.orders.values():
         waiting = order.pending.sent_ms if order.pending is not None else 0
-        if order.state.value in ("SENT", "UNKNOWN") or order.absent_reads:
+        if order.state in _WAITING or order.absent_reads:
             waiting = waiting or order.created_ms
         if waiting:
             asked = state.sync.order_ask.get(order.client_id)
