@@ -89,13 +89,17 @@ class VenueReads:
         return {"orders": tuple(self._known(payload, parse.order))}
 
     async def _account(self) -> dict[str, Any]:
-        positions, account, modes = await asyncio.gather(
-            self._read("fapiPrivateV3GetPositionRisk"), self._read("fapiPrivateV3GetAccount"), self.modes()
-        )
+        positions, account, modes = await self._account_parts()
         held = self._known(positions, parse.position)
         listed = {each.symbol for each in held}
         held += [parse.flat(symbol) for symbol in self._grids() if symbol not in listed]
         return {"positions": tuple(held), "balances": parse.balances(account), "modes": modes, **parse.margin(account)}
+
+    async def _account_parts(self) -> tuple[object, object, VenueModes]:
+        """Positions, balances and modes, asked at once."""
+        return await asyncio.gather(
+            self._read("fapiPrivateV3GetPositionRisk"), self._read("fapiPrivateV3GetAccount"), self.modes()
+        )
 
     async def _trades(self, query: Query) -> dict[str, Any]:
         params: dict[str, Any] = {"symbol": query.symbol, "limit": PAGE}
