@@ -2,7 +2,17 @@
 
 from gridops.decide import deadman, sync
 from gridops.domain.effects import Send, WireOp
-from gridops.domain.vocabulary import FsmState, Intent, OpKind, OrderState, OrderType, Side, StopMode, TimeInForce
+from gridops.domain.vocabulary import (
+    FsmState,
+    Intent,
+    OpKind,
+    OrderState,
+    OrderType,
+    QueryKind,
+    Side,
+    StopMode,
+    TimeInForce,
+)
 from gridops.runtime import commit, protect
 from gridops.runtime.out import Out
 from gridops.runtime.state import EngineState, SymbolState
