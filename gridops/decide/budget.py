@@ -62,11 +62,20 @@ def new_ledger() -> RateLedger:
     return RateLedger(Window(TEN_SECONDS_MS), Window(MINUTE_MS), Window(MINUTE_MS))
 
 
+_ALONE = {
+    OpKind.PLACE: Cost(1, 1, 0),
+    OpKind.AMEND: Cost(1, 1, 0),
+    OpKind.CANCEL: Cost(weight=1),
+    OpKind.CANCEL_ALL: Cost(weight=1),
+    OpKind.DEADMAN: Cost(weight=10),
+}
+
+
 def op_cost(kind: OpKind, count: int = 1) -> Cost:
     """Price of one call of `count` operations. A batch counts its length on the 10 s window, 1 on the minute."""
-    if kind in (OpKind.PLACE, OpKind.AMEND):
-        return Cost(count, 1, 0) if count == 1 else Cost(count, 1, 5)
-    return Cost(weight=10 if kind is OpKind.DEADMAN else 1)
+    if count != 1 and kind in (OpKind.PLACE, OpKind.AMEND):
+        return Cost(count, 1, 5)
+    return _ALONE[kind]
 
 
 _QUERY_WEIGHT = {
@@ -88,9 +97,12 @@ def query_cost(kind: QueryKind) -> Cost:
 
 def spend(ledger: RateLedger, cost: Cost, now_ms: int) -> None:
     """Count a call the moment it is handed over, whatever becomes of it."""
-    _spend(ledger.orders_10s, cost.orders_10s, now_ms)
-    _spend(ledger.orders_1m, cost.orders_1m, now_ms)
-    _spend(ledger.weight_1m, cost.weight, now_ms)
+    if cost.orders_10s:
+        _spend(ledger.orders_10s, cost.orders_10s, now_ms)
+    if cost.orders_1m:
+        _spend(ledger.orders_1m, cost.orders_1m, now_ms)
+    if cost.weight:
+        _spend(ledger.weight_1m, cost.weight, now_ms)
 
 
 def seen(ledger: RateLedger, report: BudgetSeen, now_ms: int) -> None:
@@ -182,8 +194,6 @@ def _roll(window: Window, now_ms: int) -> None:
 
 
 def _spend(window: Window, amount: int, now_ms: int) -> None:
-    if not amount:
-        return
     _roll(window, now_ms)
     window.used += amount
     if window.length_ms - now_ms % window.length_ms <= EDGE_MS:

@@ -12,6 +12,8 @@ from gridops.domain.orders import Order
 from gridops.domain.plan import Request
 from gridops.domain.vocabulary import TERMINAL, Intent, OpKind, OrderState, OrderType, Side
 
+_AMEND, _BUY, _UNKNOWN = OpKind.AMEND, Side.BUY, OrderState.UNKNOWN
+"""Looked up once: these are asked about every order in every step."""
 NO_ASK = 1 << 62
 """Own best ask when nothing of ours is for sale."""
 
@@ -70,7 +72,7 @@ def sums(orders: Iterable[Order], mark_ticks: int) -> ExposureSums:
     for order in orders:
         if order.state in TERMINAL:
             continue
-        if order.side is Side.BUY:
+        if order.side is _BUY:
             _add_buy(total, order)
         else:
             _add_sell(total, order)
@@ -152,34 +154,40 @@ def self_cross(request: Request, total: ExposureSums) -> bool:
 
 
 def _add_buy(total: ExposureSums, order: Order) -> None:
-    pending = order.pending
-    lots, price = order.lots - order.filled_lots, order.price_ticks
-    if pending is None or pending.kind is not OpKind.AMEND:
-        total.buy_units += lots * (price if price > total.mark_ticks else total.mark_ticks)
-    else:
-        total.buy_units += order_units(order, total.mark_ticks)
-        lots, price = order.worst_lots, max(price, pending.price_ticks)
+    mark, price, pending = total.mark_ticks, order.price_ticks, order.pending
+    lots = order.lots - order.filled_lots
+    units = lots * (price if price > mark else mark)
+    if pending is not None and pending.kind is _AMEND:
+        moved, moved_price = pending.lots - order.filled_lots, pending.price_ticks
+        moved_units = moved * (moved_price if moved_price > mark else mark)
+        units = moved_units if moved_units > units else units
+        lots = moved if moved > lots else lots
+        price = moved_price if moved_price > price else price
+    total.buy_units += units
     total.buy_lots += lots
     if order.reduce_only:
         total.ro_buy += lots
     if price > total.best_bid:
         total.best_bid = price
-    if price > total.known_bid and order.state is not OrderState.UNKNOWN:
+    if price > total.known_bid and order.state is not _UNKNOWN:
         total.known_bid = price
 
 
 def _add_sell(total: ExposureSums, order: Order) -> None:
-    pending = order.pending
-    lots, price = order.lots - order.filled_lots, order.price_ticks
-    if pending is None or pending.kind is not OpKind.AMEND:
-        total.sell_units += lots * (price if price > total.mark_ticks else total.mark_ticks)
-    else:
-        total.sell_units += order_units(order, total.mark_ticks)
-        lots, price = order.worst_lots, min(price, pending.price_ticks)
+    mark, price, pending = total.mark_ticks, order.price_ticks, order.pending
+    lots = order.lots - order.filled_lots
+    units = lots * (price if price > mark else mark)
+    if pending is not None and pending.kind is _AMEND:
+        moved, moved_price = pending.lots - order.filled_lots, pending.price_ticks
+        moved_units = moved * (moved_price if moved_price > mark else mark)
+        units = moved_units if moved_units > units else units
+        lots = moved if moved > lots else lots
+        price = moved_price if moved_price < price else price
+    total.sell_units += units
     total.sell_lots += lots
     if order.reduce_only:
         total.ro_sell += lots
     if price < total.best_ask:
         total.best_ask = price
-    if price < total.known_ask and order.state is not OrderState.UNKNOWN:
+    if price < total.known_ask and order.state is not _UNKNOWN:
         total.known_ask = price

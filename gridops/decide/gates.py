@@ -51,6 +51,42 @@ def first_refusal(request: Request, view: GateView) -> Verdict | None:
     return None
 
 
+def chain_for(view: GateView) -> Callable[[Request], Verdict | None]:
+    """`first_refusal` for many requests against one view that does not change meanwhile.
+
+    What a standing gate says depends on the intent alone: it is asked once per intent, and the chain ends at the first
+    that says no.
+    """
+    chains: dict[Intent, tuple[tuple[tuple[Gate, Judge], ...], Verdict | None]] = {}
+
+    def refuse(request: Request) -> Verdict | None:
+        if request.kind is _DEADMAN:
+            return first_refusal(request, view)
+        chain = chains.get(request.intent)
+        if chain is None:
+            chain = chains[request.intent] = _shortened(request, view)
+        for gate, judge in chain[0]:
+            detail = judge(request, view)
+            if detail:
+                return Verdict(gate, False, detail)
+        return chain[1]
+
+    return refuse
+
+
+def _shortened(request: Request, view: GateView) -> tuple[tuple[tuple[Gate, Judge], ...], Verdict | None]:
+    """The gates of this intent left to ask for each request, and the standing refusal behind them, if there is one."""
+    left = []
+    for gate, judge in _BY_INTENT[request.intent]:
+        if gate not in _STANDING or (gate is Gate.FSM and request.intent is C):
+            left.append((gate, judge))
+            continue
+        detail = judge(request, view)
+        if detail:
+            return tuple(left), Verdict(gate, False, detail)
+    return tuple(left), None
+
+
 def permit(request: Request, view: GateView) -> bool:
     return first_refusal(request, view) is None
 
@@ -222,6 +258,23 @@ CHAIN: tuple[Link, ...] = (
 _BY_INTENT: dict[Intent, tuple[tuple[Gate, Judge], ...]] = {
     intent: tuple((link.gate, link.judge) for link in CHAIN if intent in link.intents) for intent in Intent
 }
+
+_DEADMAN = OpKind.DEADMAN
+_STANDING = frozenset(
+    {
+        Gate.MODE,
+        Gate.ENVIRONMENT,
+        Gate.ARMED,
+        Gate.KILL_LATCH,
+        Gate.FSM,
+        Gate.DRAWDOWN,
+        Gate.CHURN,
+        Gate.BUDGET,
+        Gate.DEADMAN,
+        Gate.DECISION_AGE,
+    }
+)
+"""Gates whose answer depends on the view and the intent alone; FSM looks at the order itself for a cancel in INIT."""
 
 
 def last_hop(

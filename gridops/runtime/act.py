@@ -1,9 +1,6 @@
 """From state to operations: the ladder, the plan, what a state forbids, and the end of a run."""
 
-from collections.abc import Callable
-
 from gridops.decide import budget, gates, grid, regime, sizing, volatility
-from gridops.decide.gate_view import GateView
 from gridops.decide.grid import GridInputs
 from gridops.decide.health import stop_deadline_ms
 from gridops.decide.levels import frozen_symbols
@@ -11,7 +8,7 @@ from gridops.decide.route_context import RouteContext
 from gridops.decide.router import route
 from gridops.domain.effects import Finish
 from gridops.domain.evidence_ref import EvidenceMode, EvidenceStatus
-from gridops.domain.plan import Choice, Op, Request, Target, Verdict
+from gridops.domain.plan import Choice, Op, Request, Target
 from gridops.domain.records import GridChanged, RegimeChanged
 from gridops.domain.vocabulary import FsmReason, FsmState, RouterReason, Severity, StopMode
 from gridops.runtime import commit, facts, gate_views, protect
@@ -168,7 +165,7 @@ def _context(state: EngineState, symbol: SymbolState, increase: bool) -> RouteCo
         spacing_ticks=symbol.spacing_ticks,
         cap_units=chain.cap_units,
         account_cap_units=chain.account_cap_units,
-        permit=_permit(chain),
+        permit=gates.chain_for(chain),
         now_ms=state.venue_ms,
         other_units=chain.other_units,
         lease_epoch=state.identity.epoch,
@@ -181,10 +178,6 @@ def _context(state: EngineState, symbol: SymbolState, increase: bool) -> RouteCo
         allow_increase=increase,
         orphans=frozenset(o.client_id for o in symbol.orders.values() if o.level == 0),
     )
-
-
-def _permit(chain: GateView) -> Callable[[Request], Verdict | None]:
-    return lambda request: gates.first_refusal(request, chain)
 
 
 def _refusals(symbol: SymbolState) -> dict[tuple[int, str], tuple[int, int]]:
@@ -279,10 +272,12 @@ def finish(state: EngineState, out: Out) -> None:
         return
     state.wishes.finished = True
     resting = protect.resting(state)
-    outcome = "stopped" if done else "stop_timed_out"
+    # Out of EMERGENCY no end is an orderly one: the latch stays, and whoever waits for the exit code must look.
+    clean = done and state.fsm.state is FsmState.STOPPING
+    outcome = "stopped" if clean else "stopped_in_emergency" if done else "stop_timed_out"
     out.bundle(
         EvidenceMode.RUN,
-        EvidenceStatus.OK if done else EvidenceStatus.FINDING,
+        EvidenceStatus.OK if clean else EvidenceStatus.FINDING,
         (state.wishes.stop or FsmReason.OPERATOR_STOP).value,
         f"run {state.identity.run_id} ended: {outcome}",
         outcome=outcome,
@@ -292,7 +287,7 @@ def finish(state: EngineState, out: Out) -> None:
         trips=str(state.counters.trips),
         trips_net=str(state.counters.trips_net),
     )
-    out.do(Finish(outcome=outcome, clean=done, resting=resting))
+    out.do(Finish(outcome=outcome, clean=clean, resting=resting))
 
 
 def _stop_under_way(state: EngineState) -> bool:

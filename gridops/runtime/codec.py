@@ -36,8 +36,13 @@ class Row(msgspec.Struct, array_like=True):
 _ROW = msgspec.json.Decoder(Row)
 
 
-def encode_row(header: Header, event: Event, records: bytes, effects: Sequence[Effect]) -> bytes:
-    """Canonical bytes of one step; `records` as `encode_records` gave them, so that they are encoded once."""
+def encode_row(header: Header, event: Event, records: Sequence[Record], effects: Sequence[Effect]) -> bytes:
+    """Canonical bytes of one step."""
+    return encode_step(header, event, encode_records(records), effects)
+
+
+def encode_step(header: Header, event: Event, records: bytes, effects: Sequence[Effect]) -> bytes:
+    """The same, with the records already encoded by `encode_records`."""
     wanted = [(type(e).__name__, e) for e in effects] if effects else ()
     return encode((header, type(event).__name__, event, msgspec.Raw(records), wanted))
 

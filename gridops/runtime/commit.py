@@ -54,7 +54,7 @@ def say_choice(state: EngineState, symbol: SymbolState, choice: Choice, out: Out
         out.say(
             GateRefused(
                 gate=choice.gate,
-                intent=intent.value,
+                intent=intent,
                 symbol=choice.symbol,
                 level=choice.level,
                 detail=f"{choice.side} {choice.to_lots}@{choice.to_ticks}",
@@ -72,7 +72,7 @@ def refused(symbol: SymbolState, op: Op, verdict: Verdict, out: Out) -> None:
     out.say(
         GateRefused(
             gate=verdict.gate,
-            intent=op.intent.value,
+            intent=op.intent,
             symbol=op.symbol,
             level=op.level,
             detail=verdict.detail,
@@ -142,7 +142,7 @@ def _intend(state: EngineState, symbol: SymbolState, op: Op, out: Out) -> WireOp
     if op.kind is not OpKind.PLACE:
         order.pending = PendingWrite(counters.op_id, op.kind, state.venue_ms, op.price_ticks, op.lots)
     out.touched[order.client_id] = order
-    state.op_owner[counters.op_id] = (op.kind.value, symbol.symbol, order.client_id)
+    state.op_owner[counters.op_id] = (op.kind, symbol.symbol, order.client_id)
     budget.spend(state.budget, budget.op_cost(op.kind), state.venue_ms)
     if op.intent is Intent.INCREASE:
         count_churn(state)
@@ -153,7 +153,7 @@ def _intend(state: EngineState, symbol: SymbolState, op: Op, out: Out) -> WireOp
             client_id=order.client_id,
             symbol=symbol.symbol,
             level=op.level,
-            intent=op.intent.value,
+            intent=op.intent,
             price_ticks=op.price_ticks,
             lots=op.lots,
             reduce_only=op.reduce_only,

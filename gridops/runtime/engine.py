@@ -37,9 +37,10 @@ class Engine:
         """Take one input: the step's outcome, and the row's canonical bytes."""
         done = step(self.state, header, event)
         self.wake_at_ms = done.wake_at_ms
-        body = codec.encode_row(header, event, done.records, done.effects)
+        said = codec.encode_records(done.records)
+        body = codec.encode_step(header, event, said, done.effects)
         if done.records:
-            self.records_digest = chain(self.records_digest, codec.encode_records(done.records))
+            self.records_digest = chain(self.records_digest, said)
             for sink in self.sinks:
                 sink.take(header, done.records)
         self.ring.append(body)
@@ -98,8 +99,8 @@ def _order_row(order: Order, seq: int) -> OrderRow:
     return OrderRow(
         order.client_id,
         order.symbol,
-        order.side.value,
-        order.state.value,
+        order.side,
+        order.state,
         order.price_ticks,
         order.lots,
         order.filled_lots,
@@ -115,7 +116,7 @@ def _fill_row(fill: Fill, seq: int) -> FillRow:
         fill.symbol,
         fill.trade_id,
         fill.client_id,
-        fill.side.value,
+        fill.side,
         fill.price_ticks,
         fill.lots,
         str(fill.fee),

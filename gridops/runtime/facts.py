@@ -60,8 +60,9 @@ def gather(state: EngineState) -> HealthFacts:
     health, wishes, reconciled = state.health, state.wishes, state.sync.reconciled_ms
     unknown, unknown_since = _unknown_orders(state)
     expiry = _signal_expiry(state)
+    worst = {name: wce_units(symbol) for name, symbol in state.symbols.items()}
     facts = HealthFacts(
-        symbols=[_symbol(state, symbol) for symbol in state.symbols.values()],
+        symbols=[_symbol(state, symbol, worst[name]) for name, symbol in state.symbols.items()],
         kill_latched=wishes.killed,
         drawdown_latched=state.drawdown.latched,
         daily_drawdown=state.drawdown.daily_latched,
@@ -100,7 +101,7 @@ def gather(state: EngineState) -> HealthFacts:
         loss_streak=_signal(state, "loss_streak") is not None,
         maintenance=_signal(state, "maintenance") is not None,
         signals_expire_ms=expiry,
-        account_wce=sum(micro(s.instrument.unit * wce_units(s)) for s in state.symbols.values()),
+        account_wce=sum(micro(s.instrument.unit * worst[name]) for name, s in state.symbols.items()),
         account_cap=micro(state.rules.risk.account_cap),
         budget_used_pct=budget.used_pct(state.budget, state.rules.budget, state.venue_ms),
         budget_frees_ms=None,
@@ -153,7 +154,7 @@ def _signal_expiry(state: EngineState) -> int | None:
     return min(s.as_of_ms + s.ttl_ms for s in live) + state.now_ms - state.venue_ms
 
 
-def _symbol(state: EngineState, symbol: SymbolState) -> SymbolFacts:
+def _symbol(state: EngineState, symbol: SymbolState, worst_units: int) -> SymbolFacts:
     view, instrument = symbol.view, symbol.instrument
     offset = state.venue_ms - state.now_ms
     spread = None
@@ -173,7 +174,7 @@ def _symbol(state: EngineState, symbol: SymbolState) -> SymbolFacts:
         mismatch=severity,
         mismatch_detail=detail,
         deadman_fired=dead is not None and deadman.presumed_fired(dead, state.now_ms, state.rules.deadman),
-        wce_units=wce_units(symbol),
+        wce_units=worst_units,
         cap_units=instrument.units(state.rules.risk.symbol_cap),
         filled_units=abs(symbol.venue_lots) * mark if symbol.venue_lots_ms else None,
     )

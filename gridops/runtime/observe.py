@@ -112,7 +112,8 @@ def _view(state: EngineState, view: MarketView, out: Out) -> None:
     symbol.view = view
     if view.has_book:
         volatility.observe_mid(symbol.volatility, view.mid2_ticks, view.book_event_ms)
-        state.health.book_invalid.pop(view.symbol, None)
+        if state.health.book_invalid:
+            state.health.book_invalid.pop(view.symbol, None)
 
 
 def _account(state: EngineState, report: AccountReport, out: Out) -> None:

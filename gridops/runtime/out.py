@@ -14,7 +14,7 @@ BUNDLE_LOOKBACK = 200
 class Out:
     """Records and effects of one step. `touched` are orders whose journal projection changed."""
 
-    __slots__ = ("_run8", "bundles", "effects", "fills", "header", "records", "touched")
+    __slots__ = ("_run_id", "bundles", "effects", "fills", "header", "records", "touched")
 
     def __init__(self, header: Header, run_id: str) -> None:
         self.header = header
@@ -23,7 +23,7 @@ class Out:
         self.touched: dict[str, Order] = {}
         self.fills: list[Fill] = []
         self.bundles = 0
-        self._run8 = run_id[:8]
+        self._run_id = run_id
 
     def say(self, record: Record) -> None:
         self.records.append(record)
@@ -60,7 +60,7 @@ class Out:
     def bundle(self, mode: EvidenceMode, status: EvidenceStatus, reason: str, title: str, **facts: str) -> str:
         """Order an evidence bundle; the folder's name is known at once, for the record to carry."""
         header = self.header
-        name = bundle_name(mode, at_ms=header.wall_ms, run8=self._run8, seq=header.seq * 10 + self.bundles)
+        name = bundle_name(mode, at_ms=header.wall_ms, run8=self._run_id[:8], seq=header.seq * 10 + self.bundles)
         self.bundles += 1
         self.effects.append(
             WriteBundle(

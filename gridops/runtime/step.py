@@ -4,7 +4,8 @@ observe -> assess -> transition -> ladder -> permit -> route -> commit. No clock
 equal records out. A market tick that changes nothing ends after the fold.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from gridops.domain.effects import Effect
 from gridops.domain.events import Event, Header, OperatorInput, ViewChanged
@@ -21,8 +22,8 @@ from gridops.runtime.state import EngineState
 class Step:
     """What one input led to. `wake_at_ms` (boot clock) is the earliest open deadline; 0 = none."""
 
-    records: list[Record] = field(default_factory=list)
-    effects: list[Effect] = field(default_factory=list)
+    records: Sequence[Record] = ()
+    effects: Sequence[Effect] = ()
     wake_at_ms: int = 0
     durable: bool = False
     """Carries place or amend intents: the row must be on the disk before they leave."""
