@@ -37,7 +37,7 @@ from gridops.adapters.reserve_file import ReserveFile
 from gridops.config import Loaded
 from gridops.domain.effects import Finish
 from gridops.domain.events import Boot, Event, MarketEnded, StopSignal, VenueNotice
-from gridops.domain.evidence_ref import EvidenceRef
+from gridops.domain.evidence_ref import EvidenceMode, EvidenceRef, EvidenceStatus
 from gridops.domain.instrument import Instrument
 from gridops.domain.vocabulary import FsmState
 from gridops.errors import VenueUnavailable
@@ -46,6 +46,8 @@ from gridops.runtime.live_loop import LiveLoop
 from gridops.runtime.state import EngineState
 from gridops.runtime.state_codec import encode_state
 from gridops.usecases import feasible
+from gridops.usecases.command_evidence import Story
+from gridops.usecases.command_evidence import write as write_evidence
 from gridops.usecases.control import Control
 from gridops.usecases.run import OnProgress, RunReport, progress, report
 from gridops.usecases.venue_session import MarketOptions, VenueSession, open_session
@@ -212,6 +214,7 @@ class LiveGraph:
             loop.put(self._boot(instruments))
             inbox.connect(loop)
             self._read_reserve(loop)
+            self._tell_torn(loop)
             await venue.start_streams()
             self._arm_signals(loop)
             watchers = [asyncio.create_task(work) for work in self._watchers(loop)]
@@ -330,6 +333,22 @@ class LiveGraph:
             detail = f"{len(rows)} reductions were sent while the journal could not be written"
             loop.put(VenueNotice(kind="reserve_records", symbol="", detail=detail, event_ms=0))
             self._reserve.clear()
+
+    def _tell_torn(self, loop: LiveLoop) -> None:
+        """Rows cut from the journal's end are kept aside in it; that they were is a finding and an input."""
+        torn = self._journal.tail().torn
+        if not torn:
+            return
+        detail = f"{torn} torn rows were cut from the end of the journal"
+        story = Story(
+            mode=EvidenceMode.INCIDENT,
+            status=EvidenceStatus.FINDING,
+            reason="journal_torn",
+            title=detail,
+            facts={"journal": str(self._journal.path), "rows": torn, "last_seq": self._engine.state.seq},
+        )
+        self._evidence.append(write_evidence(self._options.evidence_root, story, self._secrets))
+        loop.put(VenueNotice(kind="journal_torn", symbol="", detail=detail, event_ms=0))
 
     def _arm_signals(self, loop: LiveLoop) -> None:
         """The first signal stops in order; a second one leaves at once."""
