@@ -39,7 +39,7 @@ SUITES = (
     Suite("wire", "wire", 180),
     Suite("simulation", "simulation", 300),
     Suite("docs", "docs", 90),
-    Suite("packaging", "packaging", 120),
+    Suite("packaging", "packaging", 150),
 )
 
 
@@ -53,15 +53,15 @@ class Outcome:
     note: str = ""
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: list[str], *, root: Path = ROOT, suites: tuple[Suite, ...] = SUITES) -> int:
     """Exit code 0 when no suite failed."""
-    options = _parse(arguments)
+    options = _parse(arguments, [suite.name for suite in suites])
     total, skips = Outcome(), Counter[str]()
-    for suite in SUITES:
+    for suite in suites:
         if options.suite and suite.name not in options.suite:
             continue
         started = time.monotonic()
-        outcome = _run(suite, nightly=options.nightly, skips=skips)
+        outcome = _run(suite, root, nightly=options.nightly, skips=skips)
         _say(suite, outcome, time.monotonic() - started)
         total.passed += outcome.passed
         total.failed += outcome.failed
@@ -72,18 +72,18 @@ def main(arguments: list[str]) -> int:
     return 1 if total.failed else 0
 
 
-def _parse(arguments: list[str]) -> argparse.Namespace:
+def _parse(arguments: list[str], names: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="./dev test", description="Run the test suites, each within its own time.")
-    parser.add_argument("suite", nargs="*", help=f"any of {', '.join(suite.name for suite in SUITES)}; default all")
+    parser.add_argument("suite", nargs="*", help=f"any of {', '.join(names)}; default all")
     parser.add_argument("--nightly", action="store_true", help="full counts, the nightly tests included")
     options = parser.parse_args(arguments)
-    unknown = set(options.suite) - {suite.name for suite in SUITES}
+    unknown = set(options.suite) - set(names)
     if unknown:
         parser.error(f"no suite {', '.join(sorted(unknown))}")
     return options
 
 
-def _run(suite: Suite, *, nightly: bool, skips: Counter[str]) -> Outcome:
+def _run(suite: Suite, root: Path, *, nightly: bool, skips: Counter[str]) -> Outcome:
     marker = f"({suite.marker})" if nightly else f"({suite.marker}) and not nightly"
     budget_s = suite.budget_s * (NIGHTLY_FACTOR if nightly else 1)
     with tempfile.TemporaryDirectory(prefix="gridops-suite-") as folder:
@@ -92,7 +92,7 @@ def _run(suite: Suite, *, nightly: bool, skips: Counter[str]) -> Outcome:
         if nightly:
             command.append("--timeout=3600")
         print(f"suite {suite.name}: pytest -m '{marker}', at most {budget_s} s", flush=True)
-        code = _within(command, budget_s)
+        code = _within(command, root, budget_s)
         outcome = _counted(report, skips)
     if code is None:
         outcome.failed += 1
@@ -105,9 +105,9 @@ def _run(suite: Suite, *, nightly: bool, skips: Counter[str]) -> Outcome:
     return outcome
 
 
-def _within(command: list[str], budget_s: int) -> int | None:
+def _within(command: list[str], root: Path, budget_s: int) -> int | None:
     """Exit code, or None when the time was over and the whole process group was killed."""
-    process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, start_new_session=True)
+    process = subprocess.Popen(command, cwd=root, stdin=subprocess.DEVNULL, start_new_session=True)
     try:
         return process.wait(budget_s)
     except subprocess.TimeoutExpired:

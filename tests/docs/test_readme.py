@@ -111,7 +111,7 @@ def test_first_command_trades_and_ends_in_order(tmp_path: Path) -> None:
     done = subprocess.run(
         ["./dev", "run", "--duration", "12s", "--home", str(tmp_path / "home"), "--evidence-dir", str(tmp_path / "e")],
         cwd=ROOT,
-        env={**os.environ, "GRIDOPS_VENV": str(environment), "XDG_STATE_HOME": str(tmp_path / "state")},
+        env={**os.environ, "DEV_VENV": str(environment), "XDG_STATE_HOME": str(tmp_path / "state")},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
