@@ -29,13 +29,22 @@ CHURN_MINUTES = 60
 def plan(state: EngineState, symbol: SymbolState, decided: Plan, out: Out) -> None:
     """Carry out a plan: say the decisions that are new, and send the operations that wait for nothing."""
     for choice in decided.choices:
+        _relabel(symbol, choice)
         say_choice(state, symbol, choice, out)
     ready = [op for op in decided.ops if not op.after]
     for op in decided.ops:
         if op.after and op.kind is OpKind.PLACE:
-            first = decided.ops[op.after[0]]
-            symbol.replacing[op.level] = first.client_id
+            for index in op.after:
+                if decided.ops[index].level == op.level and decided.ops[index].kind is OpKind.CANCEL:
+                    symbol.replacing[op.level] = decided.ops[index].client_id
     operations(state, symbol, ready, out)
+
+
+def _relabel(symbol: SymbolState, choice: Choice) -> None:
+    """A kept order serves the level it was chosen for: a moving ladder rolls its far rung instead of every order."""
+    order = symbol.orders.get(choice.client_id)
+    if order is not None and choice.level and choice.decision is not Decision.CANCEL_REPLACE:
+        order.level = choice.level
 
 
 def say_choice(state: EngineState, symbol: SymbolState, choice: Choice, out: Out) -> None:
