@@ -1,0 +1,170 @@
+"""The account as a read shows it: positions, wallets, margin and ledger rows, against our own books.
+
+Part of `observe`. The first read is the opening entry; after that the venue's figures are compared, never copied.
+"""
+
+from decimal import Decimal
+
+from gridops.decide import drawdown, roundtrip, sync
+from gridops.domain.events import QueryReply
+from gridops.domain.records import Booked, SyncDone
+from gridops.domain.vocabulary import MismatchKind, QueryKind, Severity
+from gridops.runtime import observe_fills, suspicions
+from gridops.runtime.out import Out
+from gridops.runtime.state import EngineState, SymbolState
+
+NOT_OURS_TO_BOOK = frozenset({"REALIZED_PNL", "COMMISSION"})
+"""Income rows that repeat what fills say; they are booked with the fill."""
+INCOME_OVERLAP_MS = 60_000
+"""Income rows may appear a little after their time: the newest minute is asked for again."""
+DUST = Decimal("1e-8")
+
+
+def positions(state: EngineState, reply: QueryReply, asked: sync.Asked, out: Out) -> None:
+    """One read of positions, balances and modes."""
+    by_symbol = {p.symbol: p for p in reply.positions}
+    if reply.modes is not None:
+        was = state.health.modes_ok
+        hedge = any(p.position_side != "BOTH" or p.isolated for p in reply.positions if p.lots)
+        state.health.modes_ok = not (reply.modes.hedge or reply.modes.multi_assets or hedge) and reply.modes.can_trade
+        if was and not state.health.modes_ok:
+            out.note("modes", Severity.CRITICAL, f"hedge={reply.modes.hedge} multi_assets={reply.modes.multi_assets}")
+    for name, symbol in state.symbols.items():
+        seen = by_symbol.get(name)
+        lots = seen.lots if seen is not None else 0
+        if seen is not None:
+            symbol.venue_mark, symbol.venue_unrealised = seen.mark_price, seen.unrealised
+            symbol.liquidation_price, symbol.entry_price = seen.liquidation_price, seen.entry_price
+        else:
+            symbol.venue_unrealised = Decimal(0)
+        symbol.venue_lots, symbol.venue_lots_ms = lots, asked.asked_ms
+        if not symbol.position_known:
+            symbol.position_lots = lots
+            symbol.position_known = True
+            price = symbol.instrument.nearest_ticks(seen.entry_price) if seen is not None else 0
+            roundtrip.opening(symbol.trips, lots=lots, price_ticks=price, at_ms=asked.asked_ms)
+            if lots:
+                out.note("opening_position", Severity.WARN, f"{name} {lots} lots at {symbol.entry_price}")
+        else:
+            _judge_position(state, symbol, lots, asked, out)
+        symbol.dirty = True
+    _balances(state, reply, asked, out)
+    _judge_wallet(state, asked, out)
+    _danger(state, reply, asked)
+    out.say(SyncDone(kind=reply.kind.value, symbol="", ok=True, detail=f"{len(reply.positions)} positions"))
+
+
+def _danger(state: EngineState, reply: QueryReply, asked: sync.Asked) -> None:
+    """Margin and drawdown by the venue's own figures."""
+    if reply.margin_balance > 0:
+        state.health.margin_ratio_bps = int(reply.maintenance_margin * 10_000 / reply.margin_balance)
+    asset = next(iter(state.symbols.values())).instrument.settle_asset
+    wallet = state.ledger.venue_wallet.get(asset)
+    if wallet is not None:
+        total = wallet + sum((p.unrealised for p in reply.positions), start=Decimal(0))
+        state.drawdown = drawdown.venue_read(
+            state.drawdown,
+            int(total * 1_000_000),
+            started_ms=asked.boot_ms,
+            wall_ms=state.venue_ms,
+            rules=state.rules.risk,
+        )
+
+
+def _judge_position(state: EngineState, symbol: SymbolState, lots: int, asked: sync.Asked, out: Out) -> None:
+    kinds = {MismatchKind.POSITION_QTY, MismatchKind.POSITION_SIDE}
+    low = min(asked.low_lots, symbol.position_lots)
+    high = max(asked.high_lots, symbol.position_lots)
+    if len(state.symbols) == 1:
+        asked.low_lots, asked.high_lots = low, high
+        reachable = sync.position_within(lots, asked)
+    else:
+        # The read covers several symbols; its bounds are kept for one, so compare with the present figure.
+        reachable = lots == symbol.position_lots
+    found: set[str] = set()
+    if not reachable:
+        kind, severity = sync.position_severity(symbol.position_lots, lots, symbol.rung_lots)
+        found.add(
+            suspicions.raise_one(
+                state, kind, severity, symbol.symbol, "position", str(symbol.position_lots), str(lots), out
+            )
+        )
+        sync.want(state.sync, QueryKind.TRADES, symbol.symbol, state.now_ms)
+        sync.want(state.sync, QueryKind.POSITIONS, "", state.now_ms, after_ms=500)
+    suspicions.clear(state, symbol.symbol, kinds, found, out)
+
+
+def _balances(state: EngineState, reply: QueryReply, asked: sync.Asked, out: Out) -> None:
+    ledger = state.ledger
+    for balance in reply.balances:
+        ledger.venue_wallet[balance.asset] = balance.wallet
+    ledger.venue_wallet_ms = asked.asked_ms
+    if not ledger.opened and reply.balances:
+        ledger.opened = True
+        ledger.wallet = dict(ledger.venue_wallet)
+        ledger.income_since_ms = ledger.income_cursor_ms = asked.asked_ms
+        total = ", ".join(f"{asset} {wallet}" for asset, wallet in sorted(ledger.wallet.items()) if wallet)
+        out.note("opening_entry", Severity.INFO, f"wallet {total}")
+
+
+def _judge_wallet(state: EngineState, asked: sync.Asked, out: Out) -> None:
+    """Our books against the venue's wallet, per asset, while no fill can be between the two."""
+    newest = max((symbol.last_fill_ms for symbol in state.symbols.values()), default=0)
+    unbooked = any(o.reported_lots > o.filled_lots for s in state.symbols.values() for o in s.orders.values())
+    if unbooked or newest + state.rules.sync.settle_ms >= asked.asked_ms:
+        return
+    ledger, found = state.ledger, set()
+    for asset in sorted({*ledger.wallet, *ledger.venue_wallet}):
+        ours, theirs = ledger.wallet.get(asset, Decimal(0)), ledger.venue_wallet.get(asset, Decimal(0))
+        if abs(ours - theirs) > DUST:
+            sync.want(state.sync, QueryKind.INCOME, "", state.now_ms)
+            kind = MismatchKind.BALANCE_RESIDUAL
+            found.add(suspicions.raise_one(state, kind, Severity.WARN, "", asset, str(ours), str(theirs), out))
+    suspicions.clear(state, "", {MismatchKind.BALANCE_RESIDUAL}, found, out)
+
+
+def incomes(state: EngineState, reply: QueryReply, out: Out) -> None:
+    """Book funding, transfers and venue-made rows once each; fills' rows are booked with the fill."""
+    ledger = state.ledger
+    if not ledger.opened:
+        return
+    for row in sorted(reply.incomes, key=lambda r: (r.at_ms, r.tran_id)):
+        key = f"{row.income_type}:{row.tran_id}:{row.asset}"
+        if row.income_type in NOT_OURS_TO_BOOK or key in ledger.income_seen or row.at_ms < ledger.income_since_ms:
+            continue
+        ledger.income_seen[key] = row.at_ms
+        observe_fills.add(ledger.wallet, row.asset, row.amount)
+        if row.income_type == "FUNDING_FEE":
+            observe_fills.add(ledger.funding, row.asset, row.amount)
+            symbol = state.symbols.get(row.symbol)
+            if symbol is not None:
+                roundtrip.fund(symbol.trips, row.amount)
+        elif row.income_type == "TRANSFER":
+            observe_fills.add(ledger.transfers, row.asset, row.amount)
+            state.drawdown = drawdown.transfer(state.drawdown, int(row.amount * 1_000_000))
+        else:
+            observe_fills.add(ledger.other, row.asset, row.amount)
+        out.say(
+            Booked(
+                kind=row.income_type.lower(),
+                asset=row.asset,
+                symbol=row.symbol,
+                amount=row.amount,
+                tran_id=row.tran_id,
+                at_ms=row.at_ms,
+            )
+        )
+
+    _move_income_cursor(state, reply)
+
+
+def _move_income_cursor(state: EngineState, reply: QueryReply) -> None:
+    ledger = state.ledger
+    newest = max((row.at_ms for row in reply.incomes), default=0)
+    if not reply.complete:
+        ledger.income_cursor_ms = max(ledger.income_cursor_ms, newest)
+        sync.want(state.sync, QueryKind.INCOME, "", state.now_ms)
+        return
+    ledger.income_cursor_ms = max(ledger.income_cursor_ms, newest - INCOME_OVERLAP_MS, ledger.income_since_ms)
+    for key in [k for k, at_ms in ledger.income_seen.items() if at_ms < ledger.income_cursor_ms]:
+        del ledger.income_seen[key]
