@@ -1,0 +1,41 @@
+"""What the journal has made durable, as the judge reads it: intents of places and amends, and booked fills.
+
+Fed by every row the disk keeps. It trusts bytes on the disk only, never the engine's memory.
+"""
+
+from gridops.domain.effects import Send
+from gridops.domain.vocabulary import OpKind
+from gridops.runtime import codec
+from gridops.runtime.ports_journal import JournalRow
+
+
+class Intents:
+    """Durable intents and fills of one account."""
+
+    def __init__(self) -> None:
+        self.placed: set[str] = set()
+        self.amended: set[tuple[str, int, int]] = set()
+        """(client id, price ticks, total lots)."""
+        self.fills: dict[tuple[str, int], int] = {}
+        """(symbol, trade id) -> lots."""
+        self.double_fills: list[tuple[str, int]] = []
+
+    def read(self, row: JournalRow) -> None:
+        """Take one row that reached the disk."""
+        for fill in row.fills:
+            key = (fill.symbol, fill.trade_id)
+            if key in self.fills:
+                self.double_fills.append(key)
+            self.fills[key] = fill.lots
+        if not row.durable:
+            return
+        for effect in codec.effects_of(codec.decode_row(row.body)):
+            if isinstance(effect, Send):
+                self._send(effect)
+
+    def _send(self, send: Send) -> None:
+        for op in send.ops:
+            if op.kind is OpKind.PLACE:
+                self.placed.add(op.client_id)
+            elif op.kind is OpKind.AMEND:
+                self.amended.add((op.client_id, op.price_ticks, op.lots))

@@ -1,0 +1,270 @@
+"""Invariants, held after every event against what the venue did and the disk kept, never the engine's opinion.
+
+Fed with each private event of the venue core at the moment it was made, each request as it leaves the process, and
+each row that became durable. The first breach raises `Violation`. The engine's state is looked at for one thing only:
+whether it allowed itself to write (I-10), and at the end, when its books must equal the venue's.
+"""
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from gridops.adapters.venue_parse import Grid
+from gridops.domain import ids
+from gridops.domain.rules import Rules
+from gridops.domain.vocabulary import FsmState
+from gridops.runtime.ports_journal import JournalRow
+from gridops.runtime.state import EngineState
+from gridops.sim.intents import Intents
+
+_OPENING = (FsmState.ACTIVE, FsmState.THROTTLED)
+_ENDED = ("FILLED", "CANCELED", "EXPIRED", "EXPIRED_IN_MATCH", "REJECTED")
+MARK_MEMORY_MS = 10_000
+USER_BLIND_MS = 6_500
+"""5 s of silence allowed, one health look, and a request decided just before."""
+MARKET_BLIND_MS = 4_500
+DUST = Decimal("0.00000001")
+
+
+class Violation(AssertionError):
+    """An invariant broke."""
+
+    def __init__(self, invariant: str, detail: str) -> None:
+        super().__init__(f"{invariant}: {detail}")
+        self.invariant, self.detail = invariant, detail
+
+
+@dataclass(slots=True)
+class Resting:
+    """An order as the venue's own events describe it."""
+
+    client_id: str
+    sign: int
+    price_ticks: int
+    lots: int
+    filled: int
+    reduce_only: bool
+    ours: bool
+    limit: bool
+
+
+class Judge:
+    """One account, one symbol."""
+
+    def __init__(self, grid: Grid, rules: Rules, tag: str, now_ms: Callable[[], int]) -> None:
+        self._grid, self._rules, self._tag, self._now_ms = grid, rules, tag, now_ms
+        self._cap_units = grid.instrument.units(rules.risk.symbol_cap)
+        self.intents = Intents()
+        self.live: dict[int, Resting] = {}
+        """By the venue's order id."""
+        self.position = 0
+        self.trades: dict[int, int] = {}
+        """Every fill of the account: trade id -> lots."""
+        self.accepted: set[str] = set()
+        self.checks = 0
+        self.order_events = 0
+        self._marks: deque[tuple[int, int]] = deque()
+        self.user_blind_since_ms: int | None = None
+        self.market_blind_since_ms: int | None = None
+        self.state_now: Callable[[], EngineState | None] = lambda: None
+        self.latched: Callable[[], bool] = lambda: False
+
+    # What the venue did.
+
+    def on_mark(self, mark_ticks: int) -> None:
+        """The venue's mark moved."""
+        now_ms = self._now_ms()
+        self._marks.append((now_ms, mark_ticks))
+        while self._marks[0][0] < now_ms - MARK_MEMORY_MS and len(self._marks) > 1:
+            self._marks.popleft()
+
+    def on_private(self, payload: Mapping[str, Any]) -> None:
+        """One private event, as the venue made it."""
+        if payload["e"] != "ORDER_TRADE_UPDATE":
+            return
+        self.order_events += 1
+        self.checks += 6
+        source = payload["o"]
+        before = self._worst()
+        order = self._fold(source)
+        if not order.ours:
+            return
+        execution = source["x"]
+        if execution == "NEW":
+            self._accepted(order)
+        elif execution == "AMENDMENT":
+            self._amended(order)
+        if execution in ("NEW", "AMENDMENT") and not order.reduce_only:
+            self._bounded(order, before)
+        self._one_per_level(order)
+
+    def on_row(self, row: JournalRow) -> None:
+        """A row became durable."""
+        self.intents.read(row)
+        if self.intents.double_fills:
+            raise Violation("I-06", f"fill {self.intents.double_fills[0]} was booked twice")
+        for fill in row.fills:
+            self.checks += 1
+            if self.trades.get(fill.trade_id) != fill.lots:
+                raise Violation("I-06", f"fill {fill.trade_id} of {fill.lots} lots was booked; the venue has no such")
+
+    def on_write(self, method: str, path: str, params: Mapping[str, Any]) -> None:
+        """A request leaves the process now."""
+        if "order" not in path.lower() or method == "DELETE":
+            return
+        legs = params.get("batchOrders", [params])
+        for leg in legs:
+            self.checks += 2
+            if method == "POST":
+                self._placing(leg)
+            elif self._raises(leg):
+                self._may_increase("amend", leg)
+
+    # What must hold.
+
+    def _fold(self, source: Mapping[str, Any]) -> Resting:
+        order_id = source["i"]
+        order = self.live.get(order_id)
+        if order is None:
+            client_id = source["c"]
+            who = ids.owner(client_id)
+            order = Resting(
+                client_id=client_id,
+                sign=1 if source["S"] == "BUY" else -1,
+                price_ticks=0,
+                lots=0,
+                filled=0,
+                reduce_only=source["R"],
+                ours=who is not None and who.tag == self._tag,
+                limit=source["o"] == "LIMIT",
+            )
+            self.live[order_id] = order
+        order.price_ticks = self._grid.price.exact(source["p"])
+        order.lots = self._grid.quantity.exact(source["q"])
+        if source["x"] == "TRADE":
+            self._traded(order, source)
+        order.filled = self._grid.quantity.exact(source["z"])
+        if source["X"] in _ENDED:
+            del self.live[order_id]
+        return order
+
+    def _traded(self, order: Resting, source: Mapping[str, Any]) -> None:
+        lots = self._grid.quantity.exact(source["l"])
+        if source["t"] in self.trades:
+            raise Violation("I-06", f"the venue reported trade {source['t']} twice")
+        self.trades[source["t"]] = lots
+        before, self.position = self.position, self.position + order.sign * lots
+        if order.reduce_only and (before * order.sign >= 0 or before * self.position < 0):
+            raise Violation("I-12", f"reduce-only {_shown(order)} took the position from {before} to {self.position}")
+
+    def _accepted(self, order: Resting) -> None:
+        who = ids.owner(order.client_id)
+        if order.client_id in self.accepted:
+            raise Violation("I-02", f"{order.client_id} was accepted a second time")
+        self.accepted.add(order.client_id)
+        if order.client_id not in self.intents.placed and not (who is not None and who.reserved):
+            raise Violation("I-01", f"{_shown(order)} is at the venue and its intent is not on the disk")
+        if not order.limit and not order.reduce_only:
+            raise Violation("I-12", f"market order {_shown(order)} is not flagged reduce-only")
+
+    def _amended(self, order: Resting) -> None:
+        if (order.client_id, order.price_ticks, order.lots) not in self.intents.amended:
+            raise Violation("I-01", f"{_shown(order)} was amended and that intent is not on the disk")
+
+    def _one_per_level(self, order: Resting) -> None:
+        side = [each for each in self.live.values() if each.ours and each.limit and each.sign == order.sign]
+        if len(side) > self._rules.grid.levels:
+            raise Violation("I-05", f"{len(side)} orders rest on the side of {_shown(order)}: more than levels")
+
+    def _placing(self, leg: Mapping[str, Any]) -> None:
+        if leg.get("reduceOnly") == "true":
+            return
+        if leg.get("type") == "MARKET":
+            raise Violation("I-12", f"market order {leg.get('newClientOrderId')} is written without reduce-only")
+        self._may_increase("place", leg)
+
+    def _raises(self, leg: Mapping[str, Any]) -> bool:
+        """Would this amend raise the worst case of its side?"""
+        found = self.live.get(int(leg.get("orderId") or 0))
+        if found is None or found.reduce_only:
+            return False
+        lots, price = self._grid.quantity.exact(leg["quantity"]), self._grid.price.exact(leg["price"])
+        mark = self._marks[-1][1] if self._marks else 0
+        was = (found.lots - found.filled) * max(found.price_ticks, mark)
+        return (lots - found.filled) * max(price, mark) > was
+
+    def _may_increase(self, kind: str, leg: Mapping[str, Any]) -> None:
+        state, now_ms = self.state_now(), self._now_ms()
+        if state is not None and state.fsm.state not in _OPENING:
+            raise Violation("I-10", f"{kind} {dict(leg)} leaves in state {state.fsm.state}")
+        if self.latched():
+            raise Violation("I-10", f"{kind} {dict(leg)} leaves under a kill latch")
+        blind = self.user_blind_since_ms
+        if blind is not None and now_ms - blind > USER_BLIND_MS:
+            raise Violation("I-16", f"{kind} leaves {now_ms - blind} ms after the user stream went down")
+        blind = self.market_blind_since_ms
+        if blind is not None and now_ms - blind > MARKET_BLIND_MS:
+            raise Violation("I-16", f"{kind} leaves {now_ms - blind} ms after the market went silent")
+
+    def _bounded(self, order: Resting, before: tuple[int, ...]) -> None:
+        """Above the cap at every mark the engine may have decided by, and higher than before: out of bounds."""
+        after = self._worst()
+        if all(now > self._cap_units and now > was for now, was in zip(after, before, strict=True)):
+            raise Violation("I-09", f"{_shown(order)}: worst case {min(after)} units, cap {self._cap_units}")
+
+    def _worst(self) -> tuple[int, ...]:
+        """Worst case by the venue's own orders and position, at each recent mark."""
+        orders = [order for order in self.live.values() if order.ours and not order.reduce_only]
+        return tuple(self._worst_at(mark, orders) for _, mark in self._marks)
+
+    def _worst_at(self, mark: int, orders: list[Resting]) -> int:
+        buy = sell = 0
+        for order in orders:
+            units = (order.lots - order.filled) * max(order.price_ticks, mark)
+            if order.sign > 0:
+                buy += units
+            else:
+                sell += units
+        held = self.position * mark
+        return max(held + buy, sell - held)
+
+    # At the end, when nothing moves any more.
+
+    def settle(self, state: EngineState, truth: Mapping[str, Any], account: str) -> None:
+        """The engine's books against the oracle. Call it only when the faults are over and the market stands still."""
+        symbol = next(iter(state.symbols.values()))
+        held = truth["accounts"][account]["positions"].get(symbol.symbol, {"lots": 0})["lots"]
+        if held != self.position:
+            raise Violation("judge", f"the judge counts {self.position} lots, the oracle {held}")
+        if truth["violations"]:
+            raise Violation("venue", str(truth["violations"][0]))
+        self.checks += 5
+        if symbol.position_lots != held:
+            raise Violation("I-07", f"position {symbol.position_lots}, the venue says {held}")
+        missing = sorted(set(self.trades) - {trade_id for _, trade_id in self.intents.fills})
+        if missing:
+            raise Violation("I-06", f"fills {missing[:5]} were never booked")
+        self._settle_money(state, truth["accounts"][account]["wallet"])
+        self._settle_orders(state)
+        if state.fsm.state in (FsmState.INIT, FsmState.READY, FsmState.DEGRADED):
+            raise Violation("I-17", f"{state.fsm.state} long after the last fault: {sorted(state.levels)}")
+
+    def _settle_money(self, state: EngineState, wallet: Mapping[str, str]) -> None:
+        for asset, text in wallet.items():
+            booked, real = state.ledger.wallet.get(asset, Decimal(0)), Decimal(text)
+            if abs(booked - real) > DUST:
+                raise Violation("I-21", f"{asset} ledger {booked}, the venue says {real}: {booked - real} apart")
+
+    def _settle_orders(self, state: EngineState) -> None:
+        symbol = next(iter(state.symbols.values()))
+        ours = {o.client_id: (o.price_ticks, o.lots, o.filled_lots) for o in symbol.orders.values()}
+        theirs = {ids.ordinary(o.client_id): (o.price_ticks, o.lots, o.filled) for o in self.live.values() if o.ours}
+        if ours != theirs:
+            raise Violation("I-07", f"open orders differ: {sorted(set(ours.items()) ^ set(theirs.items()))[:4]}")
+
+
+def _shown(order: Resting) -> str:
+    side = "BUY" if order.sign > 0 else "SELL"
+    return f"{side} {order.lots}@{order.price_ticks} {order.client_id}"

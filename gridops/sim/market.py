@@ -1,0 +1,138 @@
+"""A light seeded market for long simulations: a jumping mid, three levels a side, trades that go through levels.
+
+A MarketSource like the calibrated synthetic one, a hundred times cheaper and no claim to look like a real market: it
+exists to move a grid through fills, partial fills, gaps and trends. Integers only.
+"""
+
+from collections import deque
+from decimal import Decimal
+from random import Random
+
+from gridops.errors import ConfigError
+from gridops.venue.market.events import (
+    BookSnapshot,
+    DepthDiff,
+    Level,
+    MarketEvent,
+    MarketSource,
+    MarketTrade,
+    MarkPrice,
+    SymbolSpec,
+)
+from gridops.venue.market.sources import open_market
+from gridops.venue.market.specs import bundled
+
+START_MS = 1_767_225_600_000
+_SYMBOL = "BTCUSDT"
+_START_TICKS = 650_000
+_LOW, _HIGH = 500_000, 800_000
+_MARK_EVERY_MS = 1_000
+_PACES = ((4, 0, 12), (25, 0, 40), (10, 4, 25), (60, 0, 70))
+"""(deviation, drift in ticks per step, percent chance of a move) by mood: calm, lively, trend, wild."""
+
+
+class LightMarket:
+    """Endless; the same seed gives the same events."""
+
+    def __init__(self, seed: int, step_ms: int = 500, funding_every_ms: int = 900_000) -> None:
+        self._chance = Random(f"market {seed}")
+        self._step_ms, self._funding_every_ms = step_ms, funding_every_ms
+        self._now_ms = START_MS
+        self._bid, self._ask = _START_TICKS, _START_TICKS + 1
+        self._pace = _PACES[1]
+        self._sign = 1
+        self._pace_ends_ms = 0
+        self._frozen = False
+        self._shown: tuple[dict[int, int], dict[int, int]] = ({}, {})
+        self._queue: deque[MarketEvent] = deque()
+        bids, asks = self._levels()
+        self._shown = (dict(bids), dict(asks))
+        self._queue.append(BookSnapshot(START_MS, _SYMBOL, bids, asks))
+        self._queue.append(self._mark())
+
+    def symbols(self) -> tuple[SymbolSpec, ...]:
+        spec = bundled(_SYMBOL)
+        assert spec is not None
+        return (spec,)
+
+    def start_ms(self) -> int:
+        return START_MS
+
+    def freeze(self) -> None:
+        """From now on the price stands still: the book and the mark only repeat themselves."""
+        self._frozen = True
+
+    def next_event(self) -> MarketEvent:
+        while not self._queue:
+            self._step()
+        return self._queue.popleft()
+
+    def _step(self) -> None:
+        self._now_ms += self._step_ms
+        if self._now_ms >= self._pace_ends_ms:
+            self._pace = self._chance.choice(_PACES)
+            self._sign = self._chance.choice((-1, 1))
+            self._pace_ends_ms = self._now_ms + self._chance.randint(60, 600) * 1_000
+        if not self._frozen:
+            self._trade()
+            self._move()
+        self._show()
+        if self._now_ms % _MARK_EVERY_MS == 0:
+            self._queue.append(self._mark())
+
+    def _trade(self) -> None:
+        """Somebody takes a little at the touch."""
+        if self._chance.random() < 0.5:
+            seller = self._chance.random() < 0.5
+            price = self._bid if seller else self._ask
+            self._print(price, self._chance.randint(1, 8), seller)
+
+    def _move(self) -> None:
+        deviation, drift, percent = self._pace
+        if self._chance.randrange(100) >= percent:
+            return
+        move = int(self._chance.gauss(drift * self._sign, deviation))
+        gap = self._chance.randrange(400) == 0
+        if gap:
+            move += self._chance.choice((-1, 1)) * self._chance.randint(100, 500)
+        bid = min(max(self._bid + move, _LOW), _HIGH)
+        if not gap and move:
+            # Takers walk the levels in between, some of them only part of the way and with little size.
+            reach = bid + 1 if move > 0 else bid
+            self._print(reach, self._chance.choice((2, 5, 30)), move < 0)
+        self._bid, self._ask = bid, bid + self._chance.choice((1, 1, 1, 2, 5))
+
+    def _print(self, price: int, lots: int, seller: bool) -> None:
+        self._queue.append(MarketTrade(self._now_ms, _SYMBOL, price, lots, seller))
+
+    def _levels(self) -> tuple[tuple[Level, ...], tuple[Level, ...]]:
+        chance = self._chance
+        bids = tuple((self._bid - 9 * i, chance.randint(3, 60)) for i in range(3))
+        asks = tuple((self._ask + 9 * i, chance.randint(3, 60)) for i in range(3))
+        return bids, asks
+
+    def _show(self) -> None:
+        new = self._levels()
+        changes: list[tuple[Level, ...]] = []
+        for shown, levels in zip(self._shown, new, strict=True):
+            now = dict(levels)
+            gone = [(price, 0) for price in shown if price not in now]
+            changes.append((*gone, *levels))
+        self._shown = (dict(new[0]), dict(new[1]))
+        self._queue.append(DepthDiff(self._now_ms, _SYMBOL, changes[0], changes[1]))
+
+    def _mark(self) -> MarkPrice:
+        mark = Decimal(self._bid + self._ask).scaleb(-1) / 2
+        rate = Decimal(self._chance.randint(-30, 30)).scaleb(-5)
+        funding_ms = self._now_ms - self._now_ms % self._funding_every_ms + self._funding_every_ms
+        return MarkPrice(self._now_ms, _SYMBOL, mark, mark, rate, funding_ms)
+
+
+def open_sim_market(spec: str) -> MarketSource:
+    """`light:SEED`, or any market the venue itself can open. ConfigError for what names none."""
+    kind, _, rest = spec.partition(":")
+    if kind != "light":
+        return open_market(spec)
+    if not rest.isdecimal():
+        raise ConfigError(f"market {spec!r}: the seed is a whole number")
+    return LightMarket(int(rest))

@@ -1,0 +1,191 @@
+"""REST without sockets: the adapter's own wire, whose calls travel through virtual time to the venue core and back.
+
+Requests and replies are those of the production adapter; only transport and faults are here: lost requests, lost
+replies, answers that hide a success, refusals by an overloaded venue, bans. It decides nothing.
+"""
+
+import re
+from collections.abc import Callable, Generator
+from functools import cache
+from random import Random
+from typing import Any
+
+from gridops.adapters.ccxt_client import Reply, VenueSettings
+from gridops.adapters.clock import Clock
+from gridops.adapters.venue_wire import Wire
+from gridops.domain.values import record
+from gridops.sim.scheduler import MS, Link, Scheduler
+from gridops.venue.core import VenueCore, VenueError
+
+_ENDPOINT = re.compile(r"fapi(Public|Private)(?:V(\d))?(Get|Post|Put|Delete)(.)(.*)")
+_AHEAD_MS = 1_000
+Done = Callable[[Reply], None]
+
+
+@record
+class RestFaults:
+    """Chances in parts per million of one call."""
+
+    drop_request: int = 0
+    drop_reply: int = 0
+    hidden_success: int = 0
+    """The venue did it and answers 503, execution unknown."""
+    unavailable: int = 0
+    """503, for certain not done."""
+    unknown_undone: int = 0
+    """503, execution unknown, and nothing was done."""
+    late_request: int = 0
+    """Held on its way for seconds: recvWindow must stop it."""
+
+
+class Ask:
+    """One call under way; awaiting it gives the reply."""
+
+    def __init__(self, endpoint: str, params: dict[str, Any], stamp_ms: int) -> None:
+        self.endpoint, self.params, self.stamp_ms = endpoint, params, stamp_ms
+
+    def __await__(self) -> Generator["Ask", Reply, Reply]:
+        reply = yield self
+        return reply
+
+
+class SimWire(Wire):
+    """The adapter's wire in virtual time: no client library, no session."""
+
+    def __init__(self, settings: VenueSettings, clock: Clock, on_reply: Callable[[Reply], None]) -> None:
+        super().__init__(settings, clock, on_reply)
+        self._told = on_reply
+        self._virtual = clock
+        self._offset_ms = 0
+
+    def set_offset(self, offset_ms: int) -> None:
+        self._offset_ms = offset_ms
+
+    async def call(self, endpoint: str, params: dict[str, Any] | None = None) -> Reply:
+        reply = await Ask(endpoint, params or {}, self._virtual.wall_ms() + self._offset_ms)
+        if reply.status:
+            self._told(reply)
+        return reply
+
+
+@cache
+def route(endpoint: str) -> tuple[bool, str, str]:
+    """(signed, method, path) of one of the library's endpoint names."""
+    found = _ENDPOINT.fullmatch(endpoint)
+    assert found is not None, endpoint
+    side, version, method, first, rest = found.groups()
+    return side == "Private", method.upper(), f"/fapi/v{version or 1}/{first.lower()}{rest}"
+
+
+class RestLink:
+    """The way to the venue and back for one account."""
+
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        core: VenueCore,
+        *,
+        account: str,
+        there: Link,
+        back: Link,
+        faults: RestFaults,
+        settings: VenueSettings,
+        venue_ms: Callable[[], int],
+        pump: Callable[[], None],
+        seed: str,
+    ) -> None:
+        self._scheduler, self._core, self._account = scheduler, core, account
+        self._there, self._back, self.faults = there, back, faults
+        self._timeout_ns = settings.timeout_ms * MS
+        self._recv_window_ms = settings.recv_window_ms
+        self._venue_ms, self._pump = venue_ms, pump
+        self._chance = Random(seed)
+        self.banned_until_ms = 0
+        self.down = False
+        """Nothing gets through, in either direction."""
+        self.struck = 0
+        self.calls = 0
+        self.on_write: Callable[[str, str, dict[str, Any]], None] = lambda _m, _p, _q: None
+        """Told of every order-changing request at the instant it leaves the process."""
+
+    def exchange(self, ask: Ask, done: Done) -> None:
+        """Carry one call; `done` gets exactly one reply, an empty one after the client's time-out."""
+        signed, method, path = route(ask.endpoint)
+        self.calls += 1
+        if method != "GET":
+            self.on_write(method, path, ask.params)
+        told: list[Reply] = []
+
+        def once(reply: Reply) -> None:
+            if not told:
+                told.append(reply)
+                done(reply)
+
+        gave_up = Reply()
+        gave_up.failure = "RequestTimeout"
+        fate = self._fate()
+        if self.down or fate == "drop_request":
+            self._scheduler.after(self._timeout_ns, lambda: once(gave_up))
+            return
+        delay_ns = self._there.delay_ns()
+        if fate == "late_request":
+            delay_ns += self._chance.randint(500, 6_000) * MS
+        self._scheduler.after(delay_ns, lambda: self._arrive(ask, signed, method, path, fate, once))
+        self._scheduler.after(self._timeout_ns, lambda: once(gave_up))
+
+    def by_another_hand(self, method: str, path: str, params: dict[str, Any]) -> Reply:
+        """A request of somebody else with the same account, at once."""
+        reply = self._answer(method, path, params, True)
+        self._pump()
+        return reply
+
+    def _fate(self) -> str:
+        rolled = self._chance.randrange(1_000_000)
+        faults = self.faults
+        for name in RestFaults.__slots__:  # type: ignore[attr-defined]
+            rolled -= getattr(faults, name)
+            if rolled < 0:
+                self.struck += 1
+                return str(name)
+        return ""
+
+    def _arrive(self, ask: Ask, signed: bool, method: str, path: str, fate: str, once: Done) -> None:
+        reply = self._refusal(ask, signed, fate)
+        if reply is None:
+            reply = self._answer(method, path, ask.params, signed)
+            self._pump()
+        if fate == "hidden_success":
+            reply = _said(503, {"code": -1007, "msg": "Timeout waiting for response from backend server."})
+        if fate == "drop_reply" or self.down:
+            return
+        self._scheduler.after(self._back.delay_ns(), lambda: once(reply))
+
+    def _refusal(self, ask: Ask, signed: bool, fate: str) -> Reply | None:
+        now_ms = self._venue_ms()
+        if now_ms < self.banned_until_ms:
+            body = {"code": -1003, "msg": f"Way too many requests; IP banned until {self.banned_until_ms}."}
+            reply = _said(418, body)
+            reply.headers = {"Retry-After": str((self.banned_until_ms - now_ms) // 1_000 + 1)}
+            return reply
+        if fate == "unavailable":
+            return _said(503, {"code": -1008, "msg": "Request throttled by system-level protection."})
+        if fate == "unknown_undone":
+            message = "Unknown error, please check your request or try again later."
+            return _said(503, {"code": -1000, "msg": message})
+        late = now_ms - ask.stamp_ms > self._recv_window_ms or ask.stamp_ms - now_ms > _AHEAD_MS
+        if signed and late:
+            return _said(400, {"code": -1021, "msg": "Timestamp for this request is outside of the recvWindow."})
+        return None
+
+    def _answer(self, method: str, path: str, params: dict[str, Any], signed: bool) -> Reply:
+        try:
+            body = self._core.call(self._account if signed else None, method, path, params, self._venue_ms())
+        except VenueError as refusal:
+            return _said(refusal.status, refusal.body())
+        return _said(200, body)
+
+
+def _said(status: int, body: object) -> Reply:
+    reply = Reply()
+    reply.status, reply.payload = status, body
+    return reply
