@@ -96,8 +96,7 @@ def run_seeds(first: int, count: int, *, hours: float, say: Callable[[str], None
                 f"FAILED {report.violation}; again: python -m gridops.sim --first-seed {seed} --seeds 1 --hours {hours}"
             )
     minutes = max(time.process_time() - began_s, 0.001) / 60
-    say(
-        f"{count} seeds, {failed} failed, {virtual_ms / 3_600_000:.1f} virtual hours, {days / 1_000:.0f} virtual days,"
-        f" {checks} checks, {days / 1_000 / minutes:.0f} days per core-minute, {count / minutes:.0f} seeds per core-minute"
-    )
+    pace = f"{days / 1_000 / minutes:.0f} days and {count / minutes:.0f} seeds per core-minute"
+    hours_run = f"{virtual_ms / 3_600_000:.1f} virtual hours, {days / 1_000:.0f} virtual days"
+    say(f"{count} seeds, {failed} failed, {hours_run}, {checks} checks, {pace}")
     return failed

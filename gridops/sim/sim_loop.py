@@ -1,7 +1,7 @@
 """One simulated process: the production turns on a virtual clock, which can be frozen, killed and started again.
 
-The live loop's own base class does the work; this adds when a turn happens and how a coroutine of the adapter is driven.
-It jumps to the engine's next deadline instead of sleeping.
+The live loop's own base class does the work; this adds when a turn happens and how a coroutine of the adapter is
+driven. It jumps to the engine's next deadline instead of sleeping.
 """
 
 from collections.abc import Callable, Coroutine
