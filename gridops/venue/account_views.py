@@ -44,7 +44,7 @@ def account(world: World, account: Account, *, version: int) -> dict[str, Any]:
         "totalCrossUnPnl": money_text(figures.unrealised),
         "availableBalance": money_text(figures.available),
         "maxWithdrawAmount": money_text(min(figures.available, figures.wallet)),
-        "assets": [_asset(world, account, asset, version) for asset in sorted(account.wallet)],
+        "assets": [_asset(world, account, asset) for asset in sorted(account.wallet)],
         "positions": [
             _position(account, market, version)
             for market in world.markets.values()
@@ -70,7 +70,7 @@ def shown(account: Account, market: Market) -> bool:
     return bool(account.open_orders.get(market.spec.symbol)) or (position is not None and position.lots != 0)
 
 
-def _asset(world: World, account: Account, asset: str, version: int) -> dict[str, Any]:
+def _asset(world: World, account: Account, asset: str) -> dict[str, Any]:
     figures = margin.of_account(world, account, asset)
     body: dict[str, Any] = {
         "asset": asset,
@@ -87,8 +87,7 @@ def _asset(world: World, account: Account, asset: str, version: int) -> dict[str
         "maxWithdrawAmount": money_text(min(figures.available, figures.wallet)),
         "updateTime": account.updated_ms,
     }
-    if version == 2:
-        body["marginAvailable"] = True
+    body["marginAvailable"] = True
     return body
 
 

@@ -109,8 +109,7 @@ def _times(made: Algo) -> dict[str, Any]:
 def _trailing(market: Market, made: Algo) -> dict[str, Any]:
     trigger = made.trigger
     active = market.units.price.text(trigger.activation_ticks) if trigger.activation_ticks else ""
-    rate = f"{trigger.callback // 100}.{trigger.callback % 100:02d}" if trigger.type == TRAILING else ""
-    return {"activatePrice": active, "callbackRate": rate}
+    return {"activatePrice": active, "callbackRate": trigger.rate_text() if trigger.type == TRAILING else ""}
 
 
 def _full(world: World, made: Algo) -> dict[str, Any]:

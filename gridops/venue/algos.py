@@ -33,6 +33,10 @@ class Trigger:
     extreme_ticks: int = 0
     """Best price since a trailing stop became active; 0 before."""
 
+    def rate_text(self) -> str:
+        """The trailing distance in percent."""
+        return f"{self.callback // 100}.{self.callback % 100:02d}"
+
     def reached(self, low: int, high: int) -> bool:
         """Whether prices between `low` and `high` set it off; a trailing stop moves its extreme on the way."""
         if self.type == TRAILING:

@@ -5,15 +5,14 @@ an order that is refused then ends REJECTED with the venue's text; the last pric
 """
 
 import hashlib
-from decimal import Decimal
 from typing import Any
 
-from gridops.venue import algos, filters, matching, ordering, private
+from gridops.venue import algos, conditions, filters, matching, ordering, private
 from gridops.venue.account import Account
-from gridops.venue.algos import CONDITIONAL_TYPES, TRAILING, WORKING_TYPES, Algo, Trigger
+from gridops.venue.algos import CONDITIONAL_TYPES, TRAILING, Algo
 from gridops.venue.errors import VenueError
 from gridops.venue.orders import ER_TRIGGER_REJECT, EXPIRED, NEW, Order
-from gridops.venue.params import Params, choice, flag, integer, malformed, need, number, text
+from gridops.venue.params import Params, choice, flag, integer, malformed, need, text
 from gridops.venue.world import Market, World
 
 MAX_WAITING = 200
@@ -54,7 +53,7 @@ def _draft(world: World, account: Account, market: Market, params: Params) -> Al
         client_id=_client_id(world, account, params),
         account_id=account.account_id,
         symbol=market.spec.symbol,
-        trigger=trigger(market, params, side, kind, "triggerPrice", "activatePrice"),
+        trigger=conditions.trigger(market, params, side, kind, "triggerPrice", "activatePrice"),
         tif=tif,
         price_ticks=ordering.limit_price(market, params, side) if limit else 0,
         lots=0 if closes else filters.lots(market, params, market_order=not limit),
@@ -69,18 +68,6 @@ def _draft(world: World, account: Account, market: Market, params: Params) -> Al
         created_ms=world.now_ms,
         updated_ms=world.now_ms,
     )
-
-
-def trigger(market: Market, params: Params, side: str, kind: str, at: str, activation: str) -> Trigger:
-    """The condition of a conditional order; parameters are named differently on the two routes."""
-    working = choice(params, "workingType", WORKING_TYPES, "CONTRACT_PRICE", malformed("workingType"))
-    if kind != TRAILING:
-        return Trigger(side, kind, filters.price_ticks(market, params, at), working)
-    distance = number(params, "callbackRate")
-    if not Decimal("0.1") <= distance <= 10 or distance * 100 % 1:
-        raise VenueError(-2007, "Invalid callBack rate.")
-    active = 0 if text(params, activation) is None else filters.price_ticks(market, params, activation)
-    return Trigger(side, kind, 0, working, callback=int(distance * 100), activation_ticks=active)
 
 
 def _client_id(world: World, account: Account, params: Params) -> str:
@@ -214,7 +201,7 @@ def finish(world: World) -> None:
 def _release(world: World, market: Market, order: Order) -> None:
     """An older conditional order becomes a plain one under its own id, or expires."""
     del world.waiting[order.symbol][order.order_id]
-    order.trigger = None
+    order.held = False
     account = world.accounts[order.account_id]
     try:
         limit = _released_limit(world, market, account, order)

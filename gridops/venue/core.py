@@ -159,7 +159,9 @@ class VenueCore:
 
     def set_symbol_status(self, symbol: str, status: str) -> None:
         """TRADING or anything else (SETTLING, CLOSE): then no new order and no amendment is accepted."""
-        self._world.market(symbol).status = status
+        market = self._world.market(symbol)
+        market.status = status
+        feed.contract_event(self._world, market)
 
     def set_asset_price(self, asset: str, price: Decimal) -> None:
         """Quote price used to convert fees paid in another asset."""

@@ -4,9 +4,15 @@ Sits under the matcher. Depth and book ticker go out only when something visible
 U = previous u + 1 and pu = previous u. Slower depth streams are aggregated by the server.
 """
 
+from gridops.venue.candles import PriceCandles
+from gridops.venue.margin import brackets
+from gridops.venue.orders import Order
 from gridops.venue.tape import Aggregate, Print
-from gridops.venue.units import money_text
+from gridops.venue.units import money_text, plain
 from gridops.venue.world import Market, World
+
+DELIVERY_MS, ONBOARD_MS = 4_133_404_800_000, 1_569_398_400_000
+"""A perpetual delivers in the year 2100."""
 
 
 def flush(world: World, market: Market) -> None:
@@ -53,10 +59,12 @@ def aggregate_event(world: World, market: Market, trade: Aggregate) -> dict[str,
         "s": market.spec.symbol,
         "p": market.units.price.text(trade.price_ticks),
         "q": market.units.qty.text(trade.lots),
+        "nq": market.units.qty.text(trade.lots),
         "f": trade.first_id,
         "l": trade.last_id,
         "T": trade.at_ms,
         "m": trade.buyer_is_maker,
+        "st": 1,
     }
 
 
@@ -77,6 +85,8 @@ def _send_depth(world: World, market: Market) -> None:
             "pu": market.sent_update_id,
             "b": [[price(at), qty(bids.visible(at))] for at in sorted(market.touched_bids, reverse=True)],
             "a": [[price(at), qty(asks.visible(at))] for at in sorted(market.touched_asks)],
+            "ps": market.spec.symbol,
+            "st": 1,
         }
         world.publish(f"{market.spec.symbol.lower()}@depth@0ms", payload)
     market.sent_update_id = market.update_id
@@ -111,8 +121,59 @@ def _send_top(world: World, market: Market) -> None:
         "A": qty(now[3]),
         "T": world.now_ms,
         "E": world.now_ms,
+        "ps": market.spec.symbol,
+        "st": 1,
     }
     world.publish(f"{market.spec.symbol.lower()}@bookTicker", payload)
+
+
+def liquidation_event(world: World, market: Market, order: Order) -> None:
+    """Payload of @forceOrder: the forced order as it ended."""
+    price, qty = market.units.price.text, market.units.qty.text
+    average = plain(market.units.price.size * order.filled_tick_lots / max(order.filled_lots, 1))
+    body = {
+        "s": order.symbol,
+        "S": order.side,
+        "o": "LIMIT",
+        "f": "IOC",
+        "q": qty(order.lots),
+        "p": price(order.price_ticks),
+        "ap": average,
+        "X": order.status,
+        "l": qty(order.filled_lots),
+        "z": qty(order.filled_lots),
+        "T": world.now_ms,
+    }
+    payload = {"e": "forceOrder", "E": world.now_ms, "o": body, "ps": order.symbol, "st": 1}
+    world.publish(f"{order.symbol.lower()}@forceOrder", payload)
+
+
+def contract_event(world: World, market: Market) -> None:
+    """Payload of !contractInfo: the symbol's state has changed."""
+    payload = {
+        "e": "contractInfo",
+        "E": world.now_ms,
+        "s": market.spec.symbol,
+        "ps": market.spec.symbol,
+        "ct": "PERPETUAL",
+        "dt": DELIVERY_MS,
+        "ot": ONBOARD_MS,
+        "cs": market.status,
+        "bks": [
+            {
+                "bs": bracket.number,
+                "bnf": int(bracket.floor),
+                "bnc": int(bracket.cap),
+                "mmr": float(bracket.maintenance),
+                "cf": float(bracket.cum),
+                "mi": least,
+                "ma": bracket.leverage,
+            }
+            for bracket, least in brackets()
+        ],
+        "st": 1,
+    }
+    world.publish("!contractInfo", payload)
 
 
 def send_mark(world: World, market: Market) -> None:
@@ -122,14 +183,18 @@ def send_mark(world: World, market: Market) -> None:
     if mark is None or not world.fidelity.public_streams:
         return
     index = market.index if market.index is not None else mark
+    for name, price in (("mark", mark), ("index", index), ("premium", (mark - index) / index)):
+        market.stated.setdefault(name, PriceCandles()).add(world.now_ms, price)
     payload = {
         "e": "markPriceUpdate",
         "E": world.now_ms,
         "s": market.spec.symbol,
         "p": money_text(mark),
+        "ap": money_text(mark),
         "P": money_text(index),
         "i": money_text(index),
         "r": money_text(market.funding_rate),
         "T": market.next_funding_ms,
+        "st": 1,
     }
     world.publish(f"{market.spec.symbol.lower()}@markPrice@1s", payload)

@@ -6,7 +6,7 @@ balance; what the book cannot absorb is taken over at the mark; a negative walle
 
 from decimal import Decimal
 
-from gridops.venue import margin, matching, ordering, private
+from gridops.venue import feed, margin, matching, ordering, private
 from gridops.venue.account import ZERO, Account
 from gridops.venue.orders import BUY, ER_LIQUIDATION, EXPIRED, SELL, Order
 from gridops.venue.settlement import credit
@@ -76,3 +76,4 @@ def _close_position(world: World, account: Account, market: Market, held: int) -
     left = matching.take(world, market, order.side, None, order.lots, order)
     if left:
         matching.fill(world, market, order.side, ticks, left, order, None)
+    feed.liquidation_event(world, market, order)

@@ -5,6 +5,7 @@ The bracket table is one for all symbols (assumption): it has the shape of the v
 """
 
 from decimal import Decimal
+from itertools import pairwise
 
 from gridops.domain.values import value
 from gridops.venue.account import ZERO, Account
@@ -50,6 +51,11 @@ def _table() -> tuple[Bracket, ...]:
 
 
 BRACKETS = _table()
+
+
+def brackets() -> list[tuple[Bracket, int]]:
+    """Every bracket with the least leverage that still falls in it."""
+    return [(bracket, lower.leverage + 1) for bracket, lower in pairwise(BRACKETS)] + [(BRACKETS[-1], 1)]
 
 
 def bracket_of(notional: Decimal) -> Bracket:

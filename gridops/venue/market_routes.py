@@ -10,7 +10,10 @@ from gridops.venue.units import money_text
 from gridops.venue.world import Market, World
 
 _DEPTH_LIMITS = (5, 10, 20, 50, 100, 500, 1000)
-_MINUTES = {"1m": 1, "3m": 3, "5m": 5, "15m": 15, "30m": 30, "1h": 60, "2h": 120, "4h": 240}
+_MINUTES = {
+    "1m": 1, "3m": 3, "5m": 5, "15m": 15, "30m": 30, "1h": 60, "2h": 120, "4h": 240,
+    "6h": 360, "8h": 480, "12h": 720, "1d": 1440,
+}  # fmt: skip
 
 
 @public("GET", "/fapi/v1/ping")
@@ -63,13 +66,43 @@ def agg_trades(world: World, params: Params) -> list[dict[str, Any]]:
 @public("GET", "/fapi/v1/klines")
 def klines(world: World, params: Params) -> list[list[Any]]:
     """Candles from the tape."""
-    market = world.market(need(params, "symbol"))
+    return market_views.klines(world.market(need(params, "symbol")), *_span(world, params))
+
+
+def _span(world: World, params: Params) -> tuple[int, int, int, int]:
+    """Minutes a candle, start and end in ms, most rows."""
     minutes = _MINUTES.get(need(params, "interval"))
     if minutes is None:
         raise VenueError(-1120, "Invalid interval.")
     start, end = integer(params, "startTime"), integer(params, "endTime")
     limit = bounded(params, "limit", 500, 1500)
-    return market_views.klines(market, minutes, start or 0, world.now_ms if end is None else end, limit)
+    return minutes, start or 0, world.now_ms if end is None else end, limit
+
+
+@public("GET", "/fapi/v1/continuousKlines")
+def continuous_klines(world: World, params: Params) -> list[list[Any]]:
+    """Candles of a pair's perpetual contract."""
+    if need(params, "contractType") != "PERPETUAL":
+        raise VenueError(-4144, "Invalid pair.")
+    return market_views.klines(world.market(need(params, "pair")), *_span(world, params))
+
+
+@public("GET", "/fapi/v1/markPriceKlines")
+def mark_klines(world: World, params: Params) -> list[list[Any]]:
+    """Candles of the mark price."""
+    return market_views.price_klines(world.market(need(params, "symbol")), "mark", *_span(world, params))
+
+
+@public("GET", "/fapi/v1/indexPriceKlines")
+def index_klines(world: World, params: Params) -> list[list[Any]]:
+    """Candles of the index price of a pair."""
+    return market_views.price_klines(world.market(need(params, "pair")), "index", *_span(world, params))
+
+
+@public("GET", "/fapi/v1/premiumIndexKlines")
+def premium_klines(world: World, params: Params) -> list[list[Any]]:
+    """Candles of the premium of mark over index."""
+    return market_views.price_klines(world.market(need(params, "symbol")), "premium", *_span(world, params))
 
 
 def _one_or_all(world: World, params: Params, view: Any) -> Any:
@@ -98,6 +131,7 @@ def funding_rate(world: World, params: Params) -> list[dict[str, Any]]:
             "fundingTime": settled.at_ms,
             "fundingRate": money_text(settled.rate),
             "markPrice": money_text(settled.mark),
+            "rateType": "Regular",
         }
         for market in markets
         for settled in market.fundings

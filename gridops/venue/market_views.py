@@ -5,6 +5,7 @@ from typing import Any
 
 from gridops.venue import feed
 from gridops.venue.account import ZERO
+from gridops.venue.algos import CONDITIONAL_TYPES
 from gridops.venue.tape import MINUTE_MS, Aggregate, Minute, Print
 from gridops.venue.units import money_text, plain
 from gridops.venue.world import Market, World
@@ -18,7 +19,7 @@ _DAY_MINUTES = 1440
 
 
 def exchange_info(world: World) -> dict[str, Any]:
-    """Rules of every symbol, seven filters each."""
+    """Rules of every symbol, eight filters each."""
     assets = sorted({market.spec.quote_asset for market in world.markets.values()} | {"BNB"})
     return {
         "timezone": "UTC",
@@ -37,8 +38,8 @@ def _symbol(market: Market) -> dict[str, Any]:
         "symbol": spec.symbol,
         "pair": spec.symbol,
         "contractType": "PERPETUAL",
-        "deliveryDate": 4133404800000,
-        "onboardDate": 1569398400000,
+        "deliveryDate": feed.DELIVERY_MS,
+        "onboardDate": feed.ONBOARD_MS,
         "status": market.status,
         "maintMarginPercent": f"{spec.maint_margin_percent:.4f}",
         "requiredMarginPercent": f"{spec.required_margin_percent:.4f}",
@@ -57,7 +58,7 @@ def _symbol(market: Market) -> dict[str, Any]:
         "marketTakeBound": "0.05",
         "maxMoveOrderLimit": spec.move_order_limit,
         "filters": _filters(market),
-        "orderTypes": ["LIMIT", "MARKET"],
+        "orderTypes": ["LIMIT", "MARKET", *CONDITIONAL_TYPES],
         "timeInForce": ["GTC", "IOC", "FOK", "GTX", "GTD"],
     }
 
@@ -87,6 +88,7 @@ def _filters(market: Market) -> list[dict[str, Any]]:
             "multiplierDown": f"{spec.multiplier_down:f}",
             "multiplierDecimal": "4",
         },
+        {"filterType": "POSITION_RISK_CONTROL", "positionControlSide": "NONE"},
     ]
 
 
@@ -121,6 +123,7 @@ def aggregate(market: Market, row: Aggregate) -> dict[str, Any]:
         "a": row.agg_id,
         "p": market.units.price.text(row.price_ticks),
         "q": market.units.qty.text(row.lots),
+        "nq": market.units.qty.text(row.lots),
         "f": row.first_id,
         "l": row.last_id,
         "T": row.at_ms,
@@ -156,6 +159,22 @@ def _candle(market: Market, opened: int, width: int, group: list[Minute]) -> lis
         plain(value * sum(minute.taker_value for minute in group)),
         "0",
     ]
+
+
+def price_klines(market: Market, name: str, minutes: int, start_ms: int, end_ms: int, limit: int) -> list[list[Any]]:
+    """Candles of mark, index or premium: no volume, and the count of statements where trades would be."""
+    width = minutes * MINUTE_MS
+    stated = market.stated.get(name)
+    rows = [
+        [
+            *(candle.open_ms, money_text(candle.open), money_text(candle.high)),
+            *(money_text(candle.low), money_text(candle.close), "0", candle.open_ms + width - 1, "0"),
+            *(candle.count, "0", "0", "0"),
+        ]
+        for candle in (stated.grouped(width) if stated is not None else ())
+        if start_ms <= candle.open_ms <= end_ms
+    ]
+    return rows[-limit:] if start_ms == 0 else rows[:limit]
 
 
 def premium_index(world: World, market: Market) -> dict[str, Any]:

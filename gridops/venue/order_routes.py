@@ -11,7 +11,7 @@ import orjson
 from gridops.venue import amending, matching, order_views, ordering
 from gridops.venue.account import Account
 from gridops.venue.errors import VenueError
-from gridops.venue.orders import CANCELED, EXPIRED, NEW, Order
+from gridops.venue.orders import AUTOCLOSE, CANCELED, EXPIRED, NEW, Order
 from gridops.venue.params import Params, bounded, integer, malformed, need, text
 from gridops.venue.routes import private
 from gridops.venue.world import Countdown, Market, World
@@ -134,6 +134,25 @@ def _window(world: World, params: Params) -> tuple[int, int]:
 def _page(rows: list[Any], params: Params, limit: int) -> list[Any]:
     """From a start time the oldest rows, else the newest; ascending in both cases."""
     return rows[:limit] if text(params, "startTime") else rows[-limit:]
+
+
+@private("GET", "/fapi/v1/forceOrders")
+def list_forced(world: World, account: Account, params: Params) -> list[dict[str, Any]]:
+    """Orders by which the venue took positions over; a week back without times."""
+    symbol, kind = text(params, "symbol"), text(params, "autoCloseType")
+    markets = [world.market(symbol)] if symbol else list(world.markets.values())
+    start, end = _window(world, params)
+    limit = bounded(params, "limit", 50, 100)
+    prefix = {None: AUTOCLOSE, "LIQUIDATION": AUTOCLOSE[:1], "ADL": AUTOCLOSE[1:]}.get(kind)
+    if prefix is None:
+        raise malformed("autoCloseType")
+    rows = [
+        order_views.forced(market, order)
+        for market in markets
+        for order in account.orders.get(market.spec.symbol, ())
+        if order.client_id.startswith(prefix) and start <= order.created_ms <= end
+    ]
+    return rows[-limit:]
 
 
 @private("DELETE", "/fapi/v1/allOpenOrders")

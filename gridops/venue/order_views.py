@@ -4,6 +4,7 @@ from typing import Any
 
 from gridops.venue import private
 from gridops.venue.account import Income, Trade
+from gridops.venue.algos import TRAILING
 from gridops.venue.orders import Amendment, Order
 from gridops.venue.units import money_text, plain
 from gridops.venue.world import Market
@@ -32,6 +33,12 @@ def query(market: Market, order: Order) -> dict[str, Any]:
     return {**_common(market, order), **_averages(market, order), "time": order.created_ms}
 
 
+def forced(market: Market, order: Order) -> dict[str, Any]:
+    """A liquidation or deleveraging as its own list shows it."""
+    body = query(market, order)
+    return body | {"pair": order.symbol, "type": "LIMIT", "origType": "LIMIT", "cumBase": body["executedQty"]}
+
+
 def _averages(market: Market, order: Order) -> dict[str, str]:
     value = plain(market.units.lot_value * order.filled_tick_lots)
     return {"avgPrice": private.average_text(market.units, order), "cumQuote": value}
@@ -39,7 +46,7 @@ def _averages(market: Market, order: Order) -> dict[str, str]:
 
 def _common(market: Market, order: Order) -> dict[str, Any]:
     units = market.units
-    return {
+    body = {
         "orderId": order.order_id,
         "symbol": order.symbol,
         "status": order.status,
@@ -62,6 +69,10 @@ def _common(market: Market, order: Order) -> dict[str, Any]:
         "goodTillDate": order.gtd_ms,
         "updateTime": order.updated_ms,
     }
+    if order.trigger is not None and order.trigger.type == TRAILING:
+        body["activatePrice"] = units.price.text(order.trigger.activation_ticks)
+        body["priceRate"] = order.trigger.rate_text()
+    return body
 
 
 def amendment(market: Market, order: Order, line: Amendment) -> dict[str, Any]:
@@ -82,6 +93,7 @@ def amendment(market: Market, order: Order, line: Amendment) -> dict[str, Any]:
         "clientOrderId": order.client_id,
         "time": line.at_ms,
         "amendment": change,
+        "priceMatch": order.price_match,
     }
 
 

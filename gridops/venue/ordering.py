@@ -9,9 +9,9 @@ import re
 from decimal import Decimal
 
 from gridops.domain.values import value
-from gridops.venue import filters, margin, matching, private
+from gridops.venue import conditions, filters, margin, matching, private
 from gridops.venue.account import Account
-from gridops.venue.algos import CONDITIONAL_TYPES, WORKING_TYPES, Trigger
+from gridops.venue.algos import CONDITIONAL_TYPES
 from gridops.venue.errors import VenueError
 from gridops.venue.orders import BUY, CANCELED, SELL, Order
 from gridops.venue.params import Params, choice, flag, integer, malformed, need, text
@@ -74,6 +74,7 @@ def draft(world: World, account: Account, params: Params) -> Draft:
     if len(account.open_of(order.symbol)) >= market.spec.max_num_orders:
         raise VenueError(-2025, "Reach max open order limit.")
     if kind in CONDITIONAL_TYPES:
+        _condition(market, params, order)
         return Draft(market, order, order.price_ticks)
     return Draft(market, order, _judge(world, account, market, order))
 
@@ -259,24 +260,22 @@ def place(world: World, account: Account, params: Params, *, strategy_id: int = 
     market, order = plan.market, plan.order
     market.next_order_id += 1
     order.strategy_id = strategy_id
-    if order.type in CONDITIONAL_TYPES:
-        return _hold(world, account, market, order, params)
+    if order.held:
+        register(world, account, order)
+        private.order_update(world, market, account, order, "NEW")
+        return order
     register(world, account, order)
     private.order_update(world, market, account, order, "NEW")
     matching.enter(world, market, order, plan.limit_ticks)
     return order
 
 
-def _hold(world: World, account: Account, market: Market, order: Order, params: Params) -> Order:
+def _condition(market: Market, params: Params, order: Order) -> None:
     """The older conditional order, before these moved to their own route: open, but outside the book."""
-    working = choice(params, "workingType", WORKING_TYPES, "CONTRACT_PRICE", malformed("workingType"))
-    order.stop_ticks = filters.price_ticks(market, params, "stopPrice")
-    order.trigger = Trigger(order.side, order.type, order.stop_ticks, working)
-    order.orig_type, order.working_type = order.type, working
+    order.trigger = conditions.trigger(market, params, order.side, order.type, "stopPrice", "activationPrice")
+    order.held, order.stop_ticks = True, order.trigger.ticks
+    order.orig_type, order.working_type = order.type, order.trigger.working_type
     order.price_protect = bool(flag(params, "priceProtect"))
-    register(world, account, order)
-    private.order_update(world, market, account, order, "NEW")
-    return order
 
 
 def register(world: World, account: Account, order: Order) -> None:
@@ -286,7 +285,7 @@ def register(world: World, account: Account, order: Order) -> None:
     account.orders.setdefault(order.symbol, []).append(order)
     account.last_by_client[key] = order
     if order.open:
-        if order.trigger is not None:
+        if order.held:
             world.waiting.setdefault(order.symbol, {})[order.order_id] = order
         account.open_of(order.symbol)[order.order_id] = order
         account.open_by_client[key] = order

@@ -18,6 +18,9 @@ OPEN_STATUSES = (NEW, PARTIALLY_FILLED)
 BUY = "BUY"
 SELL = "SELL"
 
+AUTOCLOSE = ("autoclose-", "adl_autoclose")
+"""Client ids of orders by which the venue liquidates and deleverages."""
+
 # Expiry reasons, field `er` of ORDER_TRADE_UPDATE.
 ER_NONE = "0"
 ER_STP = "1"
@@ -77,7 +80,9 @@ class Order:
     working_type: str = "CONTRACT_PRICE"
     price_protect: bool = False
     trigger: Trigger | None = None
-    """What an order of the older conditional kind still waits for."""
+    """The condition of an order of the older kind."""
+    held: bool = False
+    """It still waits for its condition, outside the book."""
     amendments: list[Amendment] = field(default_factory=list)
 
     @property

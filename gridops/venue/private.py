@@ -28,7 +28,7 @@ def order_update(
     """ORDER_TRADE_UPDATE with every field the venue sends."""
     units, spec = market.units, market.spec
     bid, ask = margin.order_notional(account, market)
-    if execution == "NEW" and order.price_ticks and not order.reduce_only and order.trigger is None:
+    if execution == "NEW" and order.price_ticks and not order.reduce_only and not order.held:
         # The event counts the order itself although it has not reached the book yet.
         own = units.notional(order.price_ticks, order.lots)
         bid, ask = (bid + own, ask) if order.side == BUY else (bid, ask + own)
@@ -69,6 +69,9 @@ def order_update(
         "gtd": order.gtd_ms,
         "er": order.expiry_reason,
     }
+    if order.trigger is not None and order.trigger.type == algos.TRAILING:
+        body["AP"] = units.price.text(order.trigger.activation_ticks)
+        body["cr"] = order.trigger.rate_text()
     if order.strategy_id:
         body["st"] = "ALGO_CONDITION"
     if execution == "AMENDMENT" and order.modify_id is not None:

@@ -84,7 +84,8 @@ def forget_open(world: World, account: Account, order: Order) -> None:
     world.gtd.pop((order.symbol, order.order_id), None)
     if order.strategy_id:
         world.ended_strategies.append(order)
-    elif order.trigger is not None:
+    elif order.held:
+        order.held = False
         world.waiting[order.symbol].pop(order.order_id, None)
 
 

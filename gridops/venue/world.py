@@ -10,6 +10,7 @@ from typing import Any
 from gridops.venue.account import Account
 from gridops.venue.algos import Algo
 from gridops.venue.book import Book
+from gridops.venue.candles import PriceCandles
 from gridops.venue.errors import VenueError
 from gridops.venue.events import Fidelity, StreamEvent
 from gridops.venue.market.events import SymbolSpec
@@ -52,6 +53,8 @@ class Market:
     units: Units = field(init=False, metadata={"transient": True})
     touched_bids: set[int] = field(default_factory=set, metadata={"transient": True})
     touched_asks: set[int] = field(default_factory=set, metadata={"transient": True})
+    stated: dict[str, PriceCandles] = field(default_factory=dict, metadata={"transient": True})
+    """Candles of mark, index and premium."""
     printed: list[Print] = field(default_factory=list, metadata={"transient": True})
 
     def __post_init__(self) -> None:

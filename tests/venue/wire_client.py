@@ -26,7 +26,7 @@ KEY, SECRET, TOKEN = "k" * 64, "s" * 64, "t" * 32
 class Bench:
     """Server, floor, stub core and an HTTP session against them."""
 
-    def __init__(self, floor: Floor, core: StubCore, port: int, session: aiohttp.ClientSession) -> None:
+    def __init__(self, floor: Floor, core: Any, port: int, session: aiohttp.ClientSession) -> None:
         self.floor, self.core, self.port, self.session = floor, core, port, session
         self.rest = f"http://127.0.0.1:{port}"
         self.ws = f"ws://127.0.0.1:{port}"
@@ -73,7 +73,7 @@ class Reply:
 
 @asynccontextmanager
 async def bench(
-    core: StubCore | None = None, *, clock: VenueClock | None = None, market: ListMarket | None = None,
+    core: Any = None, *, clock: VenueClock | None = None, market: ListMarket | None = None,
     rules: SocketRules | None = None, idle_exit_s: float = 60.0,
 ) -> AsyncIterator[Bench]:  # fmt: skip
     core = core or StubCore()

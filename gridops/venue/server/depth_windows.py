@@ -9,6 +9,12 @@ from typing import Any
 SPEEDS_MS = (100, 250, 500)
 
 
+def partial_levels(stream: str) -> int:
+    """Levels of a partial depth stream such as `btcusdt@depth5@100ms`; 0 for the diff streams."""
+    count = stream.partition("@depth")[2].partition("@")[0]
+    return int(count) if count else 0
+
+
 class DepthWindow:
     """One symbol at one speed."""
 
@@ -57,8 +63,8 @@ class DepthWindows:
     def watch(self, stream: str) -> None:
         """Start `btcusdt@depth@100ms` and its like; other streams are ignored."""
         base, _, rest = stream.partition("@depth")
-        speed = {"@100ms": 100, "@250ms": 250, "@500ms": 500}.get(rest)
-        if speed is not None and "@depth" in stream:
+        speed = {"100ms": 100, "250ms": 250, "500ms": 500}.get(rest.partition("@")[2])
+        if speed is not None:
             self._open.setdefault(f"{base}@depth@0ms", {}).setdefault(stream, DepthWindow(speed))
 
     def unwatch(self, stream: str) -> None:

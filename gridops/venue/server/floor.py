@@ -71,7 +71,7 @@ class Floor:
         self.rules = rules or SocketRules()
         self.started_ms = clock.now_ms()
         self.faults = FaultPlan()
-        self.hub = Hub(self.faults_for)
+        self.hub = Hub(self.faults_for, self.book_of)
         self.rates = RateBook()
         self.listen_keys = ListenKeys()
         self.journal = RequestJournal()
@@ -117,6 +117,12 @@ class Floor:
             if any(event.stream.startswith("private:") for event in events):
                 self.on_dirty()
             self.hub.publish(events)
+
+    def book_of(self, symbol: str, levels: int) -> dict[str, Any]:
+        """The visible book as a reader of the depth call sees it."""
+        params = {"symbol": symbol, "limit": str(levels)}
+        book: dict[str, Any] = self.core.call(None, "GET", "/fapi/v1/depth", params, self.core.now_ms)
+        return book
 
     def call(self, account: str | None, method: str, path: str, params: Mapping[str, Any], *, writes: bool) -> Any:
         """One call on the core at the present moment; its events are published before it returns."""

@@ -12,19 +12,23 @@ import orjson
 
 from gridops.venue.events import StreamEvent
 from gridops.venue.server.connection import Connection, Kind
-from gridops.venue.server.depth_windows import DepthWindows
+from gridops.venue.server.depth_windows import DepthWindows, partial_levels
 from gridops.venue.server.faults import Facts, Fault
 
+BookOf = Callable[[str, int], dict[str, Any]]
 FaultsFor = Callable[[Facts], Sequence[Fault]]
 _PRIVATE = "private:"
+_ALL = {"bookTicker": "!bookTicker", "forceOrder": "!forceOrder@arr"}
+"""Streams of every symbol that repeat those of one."""
 _REORDER_HOLD_S = 1.0
 
 
 class Hub:
     """Who listens to what."""
 
-    def __init__(self, faults_for: FaultsFor) -> None:
+    def __init__(self, faults_for: FaultsFor, book_of: BookOf) -> None:
         self._faults_for = faults_for
+        self._book_of = book_of
         self._by_stream: dict[str, list[Connection]] = {}
         self._connections: list[Connection] = []
         self._windows = DepthWindows()
@@ -75,22 +79,30 @@ class Hub:
                 self.flush_windows(event.payload["E"])
                 self._windows.add(event.stream, event.payload, event.payload["E"])
             self.send(event.stream, event.payload)
+            everybody = _ALL.get(event.stream.partition("@")[2])
+            if everybody is not None:
+                self.send(everybody, event.payload)
 
     def flush_windows(self, now_ms: int) -> None:
         """Send every slow depth stream whose window is over."""
         for stream, merged in self._windows.take(now_ms):
+            levels = partial_levels(stream)
+            if levels:
+                book = self._book_of(merged["s"], levels)
+                merged = {**merged, "b": book["bids"], "a": book["asks"]}
             self.send(stream, merged)
 
     def next_window_ms(self) -> int | None:
         """When the next slow depth stream is due."""
         return self._windows.next_due_ms()
 
-    def send(self, stream: str, payload: dict[str, Any]) -> None:
-        """Send one public event to the listeners of its stream."""
+    def send(self, stream: str, payload: dict[str, Any] | list[dict[str, Any]]) -> None:
+        """Send one public event (or the list of an all-market stream) to the listeners of its stream."""
         listeners = self._by_stream.get(stream)
         if listeners:
             symbol = stream.partition("@")[0].upper()
-            facts = Facts(Kind.MARKET.value, symbol=symbol, event=str(payload.get("e")), stream=stream)
+            first = payload[0] if isinstance(payload, list) else payload
+            facts = Facts(Kind.MARKET.value, symbol=symbol, event=str(first.get("e")), stream=stream)
             self._deliver(facts, list(listeners), orjson.dumps(payload))
 
     def expire(self, account: str, key: str, now_ms: int, *, silent: bool = False) -> None:
@@ -177,5 +189,6 @@ def _wrapped(stream: str, data: bytes) -> bytes:
 
 
 def _canonical(stream: str) -> str:
-    """One name for streams with a default speed: `@depth` means every 250 ms."""
-    return stream + "@250ms" if stream.endswith("@depth") else stream
+    """One name for streams with a default speed: `@depth` and `@depth5` mean every 250 ms."""
+    base, _, rest = stream.partition("@depth")
+    return f"{stream}@250ms" if base != stream and "@" not in rest else stream

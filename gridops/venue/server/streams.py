@@ -16,9 +16,16 @@ from gridops.venue.server.floor import Floor
 MAX_STREAMS = 1_024
 """Streams per connection (websocket market streams documentation)."""
 
-_PUBLIC = re.compile(r"^[a-z0-9_]{1,20}@(depth(@(0|100|250|500)ms)?|bookTicker|trade)$", re.ASCII)
+_PUBLIC = re.compile(
+    r"^[a-z0-9_]{1,20}@(depth(@(0|100|250|500)ms)?|depth(5|10|20)(@(100|250|500)ms)?|bookTicker|trade)$|^!bookTicker$",
+    re.ASCII,
+)
+_INTERVAL = r"(1m|3m|5m|15m|30m|1h|2h|4h|6h|8h|12h|1d)"
 _MARKET = re.compile(
-    r"^[a-z0-9_]{1,20}@(aggTrade|markPrice(@1s)?|miniTicker|kline_1m|forceOrder)$|^!forceOrder@arr$", re.ASCII
+    rf"^[a-z0-9_]{{1,20}}@(aggTrade|markPrice(@1s)?|miniTicker|ticker|kline_{_INTERVAL}|forceOrder)$"
+    rf"|^[a-z0-9]{{1,20}}_perpetual@continuousKline_{_INTERVAL}$"
+    r"|^!(forceOrder@arr|miniTicker@arr|ticker@arr|markPrice@arr(@1s)?|contractInfo)$",
+    re.ASCII,
 )
 _CLASSES = {"public": _PUBLIC, "market": _MARKET}
 
