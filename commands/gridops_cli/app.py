@@ -12,6 +12,7 @@ from typer.main import get_command
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("gridops_cli.run", "Trade the grid until told to stop, then say what happened."),
+    "watch": ("gridops_cli.watch", "Attach a screen to the running engine, or to a dead one's journal, and say which."),
     "fsm": ("gridops_cli.fsm", "Show the lifecycle, and pause, resume or acknowledge with a reason."),
     "kill": ("gridops_cli.kill", "Stop all trading now: cancel, flatten, latch until an ack."),
     "evidence": ("gridops_cli.evidence", "List, show, verify and prune evidence bundles."),
