@@ -4,6 +4,7 @@ Option > environment (`GRIDOPS_GRID__LEVELS`) > file (`gridops.toml`) > default;
 from. Fractions are parts of one (0.05), never percent. Secrets are not settings: see `gridops.secrets`.
 """
 
+import re
 import tomllib
 from collections.abc import Mapping
 from decimal import Decimal
@@ -11,7 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from gridops.domain.rules import (
     BudgetRules,
@@ -28,9 +29,15 @@ from gridops.errors import ConfigError
 
 FILE = "gridops.toml"
 ENV = "GRIDOPS_"
+_SECRET = re.compile("secret|key|passw|token", re.IGNORECASE)
+"""A name like this may hold what must not be repeated, not even in a refusal."""
+_KEYS_HINT = (
+    "keys come from the environment (GRIDOPS_API_KEY), service credentials or the OS keyring, never from a file"
+)
 NOT_SETTINGS = frozenset({"HOME", "EVIDENCE_DIR", "API_KEY", "API_SECRET"})
 
-Bps = Annotated[Decimal, Field(gt=0, le=1_000)]
+Bps = Annotated[Decimal, Field(ge=Decimal("0.01"), le=1_000)]
+"""A hundredth is the finest the engine counts in."""
 Fraction = Annotated[Decimal, Field(ge=0, lt=1)]
 Money = Annotated[Decimal, Field(gt=0, le=Decimal("1e12"))]
 Seconds = Annotated[Decimal, Field(gt=0, le=86_400)]
@@ -38,6 +45,14 @@ Seconds = Annotated[Decimal, Field(gt=0, le=86_400)]
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_flag_for_a_number(cls, given: Any, about: ValidationInfo) -> Any:
+        """`true` would count as 1."""
+        if isinstance(given, bool) and cls.model_fields[str(about.field_name)].annotation is not bool:
+            raise ValueError("true and false are no numbers")
+        return given
 
 
 class AccountSection(_Section):
@@ -96,9 +111,12 @@ class RiskSection(_Section):
     @model_validator(mode="after")
     def _ordered(self) -> "RiskSection":
         if self.daily_drawdown > self.max_drawdown:
-            raise ValueError("daily_drawdown is above max_drawdown: the pause would never come before the emergency")
+            raise ValueError(
+                f"daily_drawdown = {self.daily_drawdown} is above max_drawdown = {self.max_drawdown}: "
+                "the pause would never come before the emergency"
+            )
         if self.symbol_cap > self.account_cap:
-            raise ValueError("symbol_cap is above account_cap")
+            raise ValueError(f"symbol_cap = {self.symbol_cap} is above account_cap = {self.account_cap}")
         return self
 
 
@@ -120,7 +138,9 @@ class OperationsSection(_Section):
     @model_validator(mode="after")
     def _beats(self) -> "OperationsSection":
         if self.beat_seconds * 2 > self.deadman_seconds:
-            raise ValueError("beat_seconds must be at most half of deadman_seconds")
+            raise ValueError(
+                f"beat_seconds = {self.beat_seconds} is above half of deadman_seconds = {self.deadman_seconds}"
+            )
         return self
 
 
@@ -214,9 +234,30 @@ def _read(file: Path) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise ConfigError(f"{file} is not UTF-8 text") from error
     try:
-        return tomllib.loads(text, parse_float=Decimal)
-    except (tomllib.TOMLDecodeError, ArithmeticError) as error:
-        raise ConfigError(f"{file}: {error}", hint="a key may stand only once, and every value must be TOML") from error
+        return tomllib.loads(text, parse_float=_number)
+    except (tomllib.TOMLDecodeError, ArithmeticError, RecursionError) as error:
+        raise _not_toml(file, text, str(error)) from error
+
+
+def _number(text: str) -> Decimal:
+    """ArithmeticError for a number so large or small that converting it would take for ever."""
+    number = Decimal(text)
+    if number.is_finite() and abs(number.adjusted()) > 30:
+        raise ArithmeticError(f"{text[:40]} is beyond any range here")
+    return number
+
+
+def _not_toml(file: Path, text: str, said: str) -> ConfigError:
+    """Name the line, and the key when it stands twice: the parser says only where it noticed."""
+    found = re.search(r"at line (\d+)", said)
+    if found is None:
+        return ConfigError(f"{file}: {said}", hint="every value must be TOML")
+    number = int(found[1])
+    lines = text.splitlines()
+    key = lines[number - 1].partition("=")[0].strip()[:80] if number <= len(lines) else ""
+    if said.startswith(("Cannot overwrite", "Cannot declare")):
+        return ConfigError(f"{file}, line {number}: {key} stands twice", hint="keep one of the two")
+    return ConfigError(f"{file}, line {number}: {said.partition(' (at line')[0]}", hint="every value must be TOML")
 
 
 def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
@@ -246,8 +287,10 @@ def _nested(options: Mapping[str, Any]) -> dict[str, Any]:
 def _merge(values: dict[str, dict[str, Any]], sources: dict[str, str], layer: dict[str, Any], source: str) -> None:
     for section, content in layer.items():
         if not isinstance(content, dict):
+            if _SECRET.search(section):
+                raise ConfigError(f"{section} is not a setting ({source})", hint=_KEYS_HINT)
             raise ConfigError(
-                f"{section} = {content!r} stands outside a section ({source})",
+                f"{section} = {_short(content)} stands outside a section ({source})",
                 hint=f"sections are {', '.join(Settings.model_fields)}",
             )
         for key, value in content.items():
@@ -260,22 +303,28 @@ def _refusal(error: ValidationError, sources: Mapping[str, str]) -> ConfigError:
     first = error.errors()[0]
     key = ".".join(str(part) for part in first["loc"])
     top = ".".join(key.split(".")[:2])
-    source = sources.get(top, "default")
+    within = [held for name, held in sources.items() if name.startswith(f"{top}.")]
+    source = sources.get(top) or ", ".join(dict.fromkeys(within)) or "default"
     if first["type"] == "extra_forbidden":
-        return ConfigError(f"{key} = {first['input']!r} is not a setting ({source})", hint=_near(first["loc"]))
+        if _SECRET.search(key):
+            return ConfigError(f"{key} is not a setting ({source})", hint=_KEYS_HINT)
+        return ConfigError(f"{key} = {_short(first['input'])} is not a setting ({source})", hint=_near(first["loc"]))
+    said = first["msg"].removeprefix("Value error, ")
+    if len(first["loc"]) == 1:
+        return ConfigError(f"{key}: {said} ({source})", hint="change one of the two")
     limits = _limits(first["loc"])
-    message = f"{key} = {_short(first['input'])} is refused: {first['msg']} ({source})"
+    message = f"{key} = {_short(first['input'])} is refused: {said} ({source})"
     return ConfigError(message, hint=f"allowed: {limits}" if limits else None)
 
 
 def _short(value: Any) -> str:
-    return repr(value)[:120]
+    return (str(value) if isinstance(value, Decimal) else repr(value))[:120]
 
 
 def _field(loc: tuple[int | str, ...]) -> Any:
     section = Settings.model_fields.get(str(loc[0])) if loc else None
     kind = section.annotation if section is not None else None
-    if len(loc) < 2 or kind is None or not issubclass(kind, BaseModel):
+    if len(loc) < 2 or not isinstance(kind, type) or not issubclass(kind, BaseModel):
         return None
     return kind.model_fields.get(str(loc[1]))
 
@@ -292,7 +341,7 @@ def _limits(loc: tuple[int | str, ...]) -> str:
         if name in words:
             attribute, word = words[name]
             parts.append(f"{word} {getattr(constraint, attribute)}")
-    if field.annotation is Decimal and any("below 1" == part for part in parts):
+    if field.annotation is Decimal and "below 1" in parts:
         parts.append("a part of one, not percent")
     return ", ".join([*parts, field.description or ""]).strip(", ")
 
@@ -305,7 +354,7 @@ def _near(loc: tuple[int | str, ...]) -> str:
     else:
         section = Settings.model_fields.get(str(loc[0]))
         kind = section.annotation if section is not None else None
-        known = list(kind.model_fields) if kind is not None and issubclass(kind, BaseModel) else []
+        known = list(kind.model_fields) if isinstance(kind, type) and issubclass(kind, BaseModel) else []
         unknown = str(loc[-1])
     close = get_close_matches(unknown, known, 1)
     return f"did you mean {close[0]}?" if close else f"known here: {', '.join(known)}"
