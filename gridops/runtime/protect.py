@@ -21,12 +21,15 @@ SWEEP_RETRY_MS = 500
 
 
 def cancels(symbol: SymbolState, reason: RouterReason, *, keep_reducing: bool) -> tuple[list[Choice], list[Op]]:
-    """Cancel every own order that may still fill (UNKNOWN ones too), except reduce-only ones if those may stay."""
+    """Cancel every own order that may still fill (UNKNOWN ones too), except reduce-only ones if those may stay.
+
+    Market orders never rest: a cancel could only chase our own exit, and its refusal would put the exit in doubt.
+    """
     choices: list[Choice] = []
     ops: list[Op] = []
     for client_id in sorted(symbol.orders):
         order = symbol.orders[client_id]
-        if keep_reducing and order.reduce_only:
+        if order.order_type is OrderType.MARKET or (keep_reducing and order.reduce_only):
             continue
         if order.pending is not None and not order.pending.unknown:
             continue
