@@ -25,7 +25,7 @@ from gridops.domain.events import BudgetSeen, Event, QueryReply, WriteReply
 from gridops.domain.instrument import Instrument
 from gridops.domain.orders import VenueModes
 from gridops.domain.vocabulary import VenueCode
-from gridops.errors import Refused, VenueUnavailable
+from gridops.errors import ConfigError, Refused, VenueUnavailable
 
 _CLOCK_SAMPLES = 3
 
@@ -59,13 +59,15 @@ class CcxtVenue:
     async def connect(self, *, require_modes: bool = True) -> tuple[Instrument, ...]:
         """Measure the clock, load the whitelisted symbols' rules, check the account's modes.
 
-        VenueUnavailable when the venue does not answer or lacks a symbol; Refused for hedge or multi-asset mode.
+        VenueUnavailable when the venue does not answer or lacks a symbol; ConfigError for an account in hedge,
+        multi-asset or isolated mode, with the call that changes it.
         """
         try:
             offsets = [await self._reads.offset_ms(self._clock.wall_ms) for _ in range(_CLOCK_SAMPLES)]
             self._adopt_offset(sorted(offsets)[_CLOCK_SAMPLES // 2])
             instruments = await self._reads.rules()
             modes = await self._reads.modes()
+            isolated = await self._reads.isolated_symbols()
         except (ReadFailed, Malformed) as error:
             # The cause is our own text; the library's exception, which holds signed URLs, is not part of it.
             raise VenueUnavailable(f"the venue cannot be used: {self._wire.clean(str(error))}") from None
@@ -74,7 +76,7 @@ class CcxtVenue:
         if missing:
             raise VenueUnavailable(f"the venue does not list {', '.join(missing)}")
         if require_modes:
-            _check_modes(modes)
+            _check_modes(modes, isolated)
         return instruments
 
     async def start_streams(self) -> None:
@@ -191,11 +193,23 @@ class CcxtVenue:
         return self._wire.clean(msgspec.json.encode(scrub(payload, self._secrets)).decode())
 
 
-def _check_modes(modes: VenueModes) -> None:
+def _check_modes(modes: VenueModes, isolated: tuple[str, ...]) -> None:
     if modes.hedge:
-        raise Refused("the account is in hedge mode", hint="switch the position mode to one-way")
+        raise ConfigError(
+            "position mode = hedge is refused; allowed: one-way",
+            hint="POST /fapi/v1/positionSide/dual with dualSidePosition=false, while flat and without orders",
+        )
     if modes.multi_assets:
-        raise Refused("the account is in multi-asset mode", hint="switch the margin mode to single asset")
+        raise ConfigError(
+            "multi-assets mode = on is refused; allowed: off",
+            hint="POST /fapi/v1/multiAssetsMargin with multiAssetsMargin=false",
+        )
+    if isolated:
+        listed = ", ".join(isolated)
+        raise ConfigError(
+            f"margin type = ISOLATED on {listed} is refused; allowed: CROSSED",
+            hint=f"POST /fapi/v1/marginType with symbol={isolated[0]} and marginType=CROSSED, while flat there",
+        )
     if not modes.can_trade:
         raise Refused("the account may not trade", hint="check the permissions of the API key")
 

@@ -73,6 +73,12 @@ class VenueReads:
         """accountConfig carries the three modes in one read of weight 5; the two dedicated reads cost 30 each."""
         return parse.modes(await self._read("fapiPrivateGetAccountConfig"))
 
+    async def isolated_symbols(self) -> tuple[str, ...]:
+        """Whitelisted symbols whose margin type is not cross."""
+        found = parse.rows(await self._read("fapiPrivateGetSymbolConfig"))
+        isolated = {parse.text(each, "symbol") for each in found if parse.text(each, "marginType") != "CROSSED"}
+        return tuple(sorted(isolated.intersection(self._symbols)))
+
     async def _order(self, query: Query) -> dict[str, Any]:
         params = {"symbol": query.symbol, "origClientOrderId": query.client_id}
         reply = await self._wire.call("fapiPrivateGetOrder", params)
