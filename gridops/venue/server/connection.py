@@ -36,7 +36,10 @@ class SocketRules:
 
 
 class Connection:
-    """A socket with its writer. `subscriptions` belong to the stream hub, `account` to private sockets."""
+    """A socket with its writer. `subscriptions` belong to the stream hub, `account` to private sockets.
+
+    `label` is the stream name that a combined private socket shows: its listen key.
+    """
 
     def __init__(self, kind: Kind, rules: SocketRules, *, account: str | None = None, combined: bool = False) -> None:
         self.kind = kind
@@ -44,6 +47,7 @@ class Connection:
         self.combined = combined
         self.events: frozenset[str] = frozenset()
         self.subscriptions: list[str] = []
+        self.label = ""
         self.halfopen = False
         self._rules = rules
         self._socket = web.WebSocketResponse(

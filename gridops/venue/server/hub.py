@@ -172,7 +172,7 @@ class Hub:
             return
         for each in listeners:
             if not each.halfopen:
-                each.push(_wrapped(facts.stream, data) if each.combined else data)
+                each.push(_wrapped(each.label or facts.stream, data) if each.combined else data)
                 self.sent += 1
 
     def _forget(self, name: str, connection: Connection) -> None:

@@ -37,10 +37,10 @@ class StreamFace:
         self._floor = floor
 
     async def handle(self, http: web.BaseRequest, path: str) -> web.StreamResponse:
-        """`/<class>/ws[/<n or stream>]`, `/<class>/stream?streams=a/b`, `/private/ws?listenKey=`."""
+        """`/<class>/ws[/<n or stream>]`, `/<class>/stream?streams=a/b`, `/private/ws?listenKey=`, `/private/stream`."""
         face, shape, tail = _split(path)
         if face == "private":
-            return await self._private(http, tail)
+            return await self._private(http, tail, combined=shape == "stream")
         connection = Connection(Kind.MARKET, self._floor.rules, combined=shape == "stream")
         wanted = http.query.get("streams", "").split("/") if shape == "stream" else tail.split("/")
         known = _CLASSES[face]
@@ -51,11 +51,12 @@ class StreamFace:
 
         return await self._serve(connection, http, streams, on_text)
 
-    async def _private(self, http: web.BaseRequest, tail: str) -> web.StreamResponse:
-        """A dead key connects and hears nothing, as on the venue."""
+    async def _private(self, http: web.BaseRequest, tail: str, *, combined: bool) -> web.StreamResponse:
+        """A dead key connects and hears nothing, as on the venue; a combined socket may subscribe to its key."""
         floor = self._floor
-        key = http.query.get("listenKey") or tail
-        connection = Connection(Kind.USER, floor.rules, account=floor.listen_keys.owner(key, floor.clock.now_ms()))
+        key = http.query.get("listenKey") or http.query.get("streams") or tail
+        connection = Connection(Kind.USER, floor.rules, combined=combined)
+        self._own(connection, key)
         connection.events = frozenset(filter(None, http.query.get("events", "").split("/")))
 
         async def on_text(socket: Connection, text: str) -> None:
@@ -75,6 +76,12 @@ class StreamFace:
         finally:
             floor.hub.leave(connection)
             floor.touch()
+
+    def _own(self, connection: Connection, key: str) -> None:
+        """The socket hears the account of a live key."""
+        owner = self._floor.listen_keys.owner(key, self._floor.clock.now_ms())
+        if owner is not None:
+            connection.account, connection.label = owner, key
 
     def _on_text(self, connection: Connection, text: str, known: re.Pattern[str] | None) -> None:
         reply = self._reply(connection, text, known)
@@ -109,6 +116,10 @@ class StreamFace:
         if method == "UNSUBSCRIBE":
             self._floor.hub.unsubscribe(connection, names)
             return {"result": None, "id": frame_id}
+        if connection.kind is Kind.USER:
+            for name in names if method == "SUBSCRIBE" else ():
+                self._own(connection, name)
+            return {"result": None, "id": frame_id}
         bad = [name for name in names if known is None or not known.match(name)]
         if bad:
             return _error(2, f"Invalid request: stream not served here: {bad[0][:80]!a}", frame_id)
@@ -121,7 +132,7 @@ class StreamFace:
 def is_stream_path(path: str) -> bool:
     """Whether a path belongs to the stream faces."""
     face, shape, _tail = _split(path)
-    return (shape == "ws" and face in ("public", "market", "private")) or (shape == "stream" and face in _CLASSES)
+    return (shape == "ws" and face in ("public", "market", "private")) or (shape == "stream" and face in (*_CLASSES, "private"))
 
 
 def _split(path: str) -> tuple[str, str, str]:
