@@ -27,9 +27,9 @@ def replay(
     evidence_dir: EvidenceOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Re-run a journal and compare every row, state and digest; exit 1 at the first divergence.
+    """Re-run a journal and compare every row, state and digest.
 
-    Example: gridops replay --home .gridops
+    Exit 1 at the first divergence. Example: gridops replay --home .gridops
     """
     from gridops.usecases import replay as use_case
 

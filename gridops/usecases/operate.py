@@ -47,7 +47,7 @@ class WishReport:
     evidence: EvidenceRef
 
 
-def execute(place: Place, wish: Wish, *, within_s: float = ANSWER_WITHIN_S) -> WishReport:
+def execute(place: Place, wish: Wish, *, within_s: float | None = None) -> WishReport:
     """Ask the engine. EngineNotRunning or EngineHung when nobody answers; a refusal is part of the report."""
     if not wish.reason.strip():
         raise ConfigError("--reason is empty", hint="say why: it is recorded with your name")
@@ -59,7 +59,7 @@ def execute(place: Place, wish: Wish, *, within_s: float = ANSWER_WITHIN_S) -> W
         "accept_position": wish.accept_position,
     }
     try:
-        reply = ask(place.home.control_socket(place.account), request, within_s)
+        reply = ask(place.home.control_socket(place.account), request, within_s or ANSWER_WITHIN_S)
     except (EngineNotRunning, EngineHung) as error:
         raise _unanswered(place, wish, author, error) from error
     accepted = bool(reply["accepted"])
