@@ -1,0 +1,231 @@
+"""Nothing durable leaves before its row is on the disk, and what became stale, forbidden or foreign never leaves."""
+
+from dataclasses import dataclass, field
+
+import pytest
+from gridops.domain.effects import Send, WireOp
+from gridops.domain.events import Event, WriteReply
+from gridops.domain.ids import owner
+from gridops.domain.rules import Rules
+from gridops.domain.vocabulary import FsmState, Intent, OpKind, OrderType, Side, TimeInForce, WriteOutcome
+from gridops.runtime.outbox import Outbox
+from gridops.runtime.state import EngineState
+
+EPOCH = 7
+CLIENT_ID = "goabcd0000007n0123456789abcdef01"
+GROWING = (OpKind.PLACE, OpKind.AMEND)
+
+
+@dataclass
+class Stub:
+    """Clock, lease, latch and reserve in one; every knob is a field."""
+
+    now_ns: int = 10**12
+    epoch: int = EPOCH
+    held: bool = True
+    latched: bool = False
+    reserve_ok: bool = True
+    reserved: list[bytes] = field(default_factory=list)
+
+    def boot_ns(self) -> int:
+        return self.now_ns
+
+    def wall_ms(self) -> int:
+        return self.now_ns // 1_000_000
+
+    def boot_id(self) -> str:
+        return "boot"
+
+    def check(self) -> bool:
+        return self.held
+
+    def is_set(self) -> bool:
+        return self.latched
+
+    def set(self, author: str, reason: str) -> None:
+        raise AssertionError("the outbox latches nothing")
+
+    def clear(self) -> None:
+        raise AssertionError("the outbox clears nothing")
+
+    def write(self, body: bytes) -> bool:
+        self.reserved.append(body)
+        return self.reserve_ok
+
+
+@dataclass
+class Promise:
+    """A commit token whose fate the test decides."""
+
+    seq: int = 1
+    error: BaseException | None = None
+    settled: bool = False
+
+    def done(self) -> bool:
+        return self.settled
+
+
+class Rig:
+    def __init__(self, state: FsmState = FsmState.ACTIVE) -> None:
+        self.stub = Stub()
+        self.left: list[Send] = []
+        self.back: list[Event] = []
+        self.alarms: list[str] = []
+        self.state = EngineState(rules=Rules(symbols=("BTCUSDT",)))
+        self.state.fsm.state = state
+        self.state.fsm.epoch = 3
+        self.outbox = Outbox(
+            clock=self.stub,
+            lease=self.stub,
+            latch=self.stub,
+            reserve=self.stub,
+            launch=self.left.append,
+            put=self.back.append,
+            alarm=self.alarms.append,
+        )
+
+    def send(self, kind: OpKind, intent: Intent) -> Send:
+        op = WireOp(
+            op_id=1,
+            kind=kind,
+            intent=intent,
+            symbol="BTCUSDT",
+            client_id=CLIENT_ID,
+            venue_id="",
+            side=Side.BUY,
+            level=-1,
+            price_ticks=650_000,
+            lots=2,
+            reduce_only=intent is Intent.REDUCE,
+            order_type=OrderType.LIMIT,
+            tif=TimeInForce.GTX,
+        )
+        return Send(
+            kind=kind,
+            symbol="BTCUSDT",
+            ops=(op,),
+            durable=kind in GROWING,
+            reserve=intent is Intent.REDUCE,
+            decided_boot_ns=self.stub.now_ns,
+            state_epoch=self.state.fsm.epoch,
+            lease_epoch=EPOCH,
+        )
+
+    def submit(self, kind: OpKind, intent: Intent, token: Promise) -> None:
+        self.outbox.submit([self.send(kind, intent)], token, b"row", self.state)
+
+    def settle(self, token: Promise, error: BaseException | None = None) -> None:
+        token.settled, token.error = True, error
+        self.outbox.committed(token, self.state)
+
+    def denied(self) -> list[str]:
+        replies = [each for each in self.back if isinstance(each, WriteReply)]
+        assert all(each.outcome is WriteOutcome.DENIED for each in replies)
+        return [each.detail for each in replies]
+
+
+@pytest.mark.parametrize("kind", GROWING)
+@pytest.mark.parametrize("intent", [Intent.INCREASE, Intent.REDUCE])
+def test_a_place_or_an_amend_waits_for_its_row_to_be_durable(kind: OpKind, intent: Intent) -> None:
+    rig, token = Rig(), Promise()
+    rig.submit(kind, intent, token)
+    assert rig.left == []
+    rig.settle(token)
+    assert [each.kind for each in rig.left] == [kind]
+    assert rig.denied() == []
+
+
+@pytest.mark.parametrize("kind", [OpKind.CANCEL, OpKind.DEADMAN])
+def test_a_cancel_and_a_beat_wait_for_nothing(kind: OpKind) -> None:
+    rig = Rig()
+    rig.submit(kind, Intent.CANCEL, Promise())
+    assert [each.kind for each in rig.left] == [kind]
+
+
+def test_an_increase_whose_row_failed_is_denied() -> None:
+    rig, token = Rig(), Promise()
+    rig.submit(OpKind.PLACE, Intent.INCREASE, token)
+    rig.settle(token, OSError("no space"))
+    assert (rig.left, rig.denied()) == ([], ["journal_failed"])
+
+
+def test_a_reduction_whose_row_failed_leaves_through_the_reserve() -> None:
+    rig, token = Rig(), Promise()
+    rig.submit(OpKind.PLACE, Intent.REDUCE, token)
+    rig.settle(token, OSError("no space"))
+    assert rig.stub.reserved == [b"row"]
+    assert len(rig.left) == 1
+    assert rig.alarms
+
+
+@pytest.mark.parametrize(("state", "leaves"), [(FsmState.EMERGENCY, True), (FsmState.ACTIVE, False)])
+def test_without_journal_and_reserve_only_an_emergency_reduces_under_a_reserved_id(
+    state: FsmState, leaves: bool
+) -> None:
+    rig, token = Rig(state), Promise()
+    rig.stub.reserve_ok = False
+    rig.submit(OpKind.PLACE, Intent.REDUCE, token)
+    rig.settle(token, OSError("no space"))
+    ids = [owner(op.client_id) for send in rig.left for op in send.ops]
+    assert [each.reserved for each in ids if each is not None] == ([True] if leaves else [])
+
+
+def _older(rig: Rig) -> None:
+    rig.stub.now_ns += 501_000_000
+
+
+def _silent(rig: Rig) -> None:
+    rig.outbox.last_step_ns -= 301_000_000
+
+
+def _moved(rig: Rig) -> None:
+    rig.state.fsm.epoch += 1
+
+
+def _paused(rig: Rig) -> None:
+    rig.state.fsm.state = FsmState.PAUSED
+
+
+def _latched(rig: Rig) -> None:
+    rig.stub.latched = True
+
+
+def _lost(rig: Rig) -> None:
+    rig.stub.held = False
+
+
+def _deposed(rig: Rig) -> None:
+    rig.stub.epoch += 1
+
+
+@pytest.mark.parametrize("kind", GROWING)
+@pytest.mark.parametrize("change", [_older, _silent, _moved, _paused, _latched, _lost, _deposed])
+def test_what_changed_while_it_waited_stops_an_increase(kind: OpKind, change: object) -> None:
+    rig, token = Rig(), Promise()
+    rig.submit(kind, Intent.INCREASE, token)
+    assert callable(change)
+    change(rig)
+    rig.settle(token)
+    assert rig.left == []
+    assert len(rig.denied()) == 1
+
+
+@pytest.mark.parametrize("change", [_older, _silent, _moved, _paused, _latched])
+def test_protection_is_not_stopped_by_age_state_or_latch(change: object) -> None:
+    rig, token = Rig(), Promise()
+    rig.submit(OpKind.PLACE, Intent.REDUCE, token)
+    assert callable(change)
+    change(rig)
+    rig.settle(token)
+    assert len(rig.left) == 1
+
+
+def test_a_send_that_grew_old_before_its_task_ran_is_denied_operation_by_operation() -> None:
+    rig = Rig()
+    send = rig.send(OpKind.PLACE, Intent.INCREASE)
+    assert rig.outbox.fresh(send) == send
+    _older(rig)
+    assert rig.outbox.fresh(send) is None
+    assert len(rig.denied()) == 1
+    reducing = rig.send(OpKind.PLACE, Intent.REDUCE)
+    assert rig.outbox.fresh(reducing) == reducing
