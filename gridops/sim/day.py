@@ -32,7 +32,7 @@ from gridops.venue.market.events import MarketEvent
 
 ACCOUNT, OTHER_HAND, TAG = "sim", "other", "s1m0"
 WARM_NS = 10 * SECOND
-SETTLE_NS = 240 * SECOND
+SETTLE_NS = 100 * SECOND
 
 RULES = Rules(
     symbols=("BTCUSDT",),

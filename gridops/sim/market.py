@@ -59,8 +59,9 @@ class LightMarket:
         return START_MS
 
     def freeze(self) -> None:
-        """From now on the price stands still: the book and the mark only repeat themselves."""
+        """From now on the price stands still and nothing is funded: the book and the mark only repeat themselves."""
         self._frozen = True
+        self._funding_every_ms = 7 * 3_600_000
 
     def next_event(self) -> MarketEvent:
         while not self._queue:
@@ -124,7 +125,8 @@ class LightMarket:
     def _mark(self) -> MarkPrice:
         mark = Decimal(self._bid + self._ask).scaleb(-1) / 2
         rate = Decimal(self._chance.randint(-30, 30)).scaleb(-5)
-        funding_ms = self._now_ms - self._now_ms % self._funding_every_ms + self._funding_every_ms
+        since_ms = self._now_ms if self._frozen else self._now_ms - self._now_ms % self._funding_every_ms
+        funding_ms = since_ms + self._funding_every_ms
         return MarkPrice(self._now_ms, _SYMBOL, mark, mark, rate, funding_ms)
 
 

@@ -31,6 +31,8 @@ class SimReport:
     checks: int
     digest: str
     violation: str = ""
+    invariant: str = ""
+    """Name of the one that broke."""
 
     @property
     def days_milli(self) -> int:
@@ -53,17 +55,17 @@ def run_day(
     """One seeded run. `market` is `light:SEED` of the same seed unless given; `prepare` may plant a defect."""
     day = Day(seed, hours=hours, faults=faults, market=market or f"light:{seed}")
     prepare(day)
-    broken, digest = "", ""
+    broken, digest, name = "", "", ""
     try:
         day.run()
         digest = day.digest()
     except Violation as violation:
         where = f"virtual {day.scheduler.now_ms / 1_000:.3f} s, event {day.scheduler.events}"
-        broken = f"seed {seed}, {where}, {violation}"
-    return _report(day, digest, broken)
+        broken, name = f"seed {seed}, {where}, {violation}", violation.invariant
+    return _report(day, digest, broken, name)
 
 
-def _report(day: Day, digest: str, broken: str) -> SimReport:
+def _report(day: Day, digest: str, broken: str, name: str) -> SimReport:
     judge = day.judge
     messages = day.rest.struck + day._user.faults + day._market.faults
     return SimReport(
@@ -79,6 +81,7 @@ def _report(day: Day, digest: str, broken: str) -> SimReport:
         checks=judge.checks,
         digest=digest,
         violation=broken,
+        invariant=name,
     )
 
 
