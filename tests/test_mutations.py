@@ -19,7 +19,7 @@ PLANTED = {
     "a place sent before its row is durable": (
         "gridops/runtime/outbox.py",
         "        held = [send for send in sends if send.durable]\n",
-        "        for send in [each for each in sends if each.durable]:\n            self._release(send, state)\n        held = []\n",
+        "        for send in list(sends):\n            self._release(send, state)\n        held = []\n",
         "tests/runtime/test_outbox.py",
     ),
     "a growing amend let through by the last hop in PAUSED": (
