@@ -21,6 +21,8 @@ from gridops.domain.vocabulary import Intent, OpKind, OrderType, QueryKind, Side
 from gridops.errors import VenueUnavailable
 
 PAUSE_S = 0.25
+CLEAN_PAUSE_S = 1.0
+"""Between reads that only wait for what a killed process may have sent."""
 CANCEL_BATCH = 10
 _RUN = "kill"
 
@@ -90,7 +92,7 @@ class KillDesk:
                 await self._cancel(orders)
             if lots:
                 await self._reduce(lots)
-            await asyncio.sleep(PAUSE_S)
+            await asyncio.sleep(CLEAN_PAUSE_S if clean else PAUSE_S)
 
     async def _own_orders(self) -> list[VenueOrder] | None:
         """Our open orders by venue reads; None when one of the reads failed: absence is not zero."""

@@ -66,7 +66,7 @@ def execute(
     *,
     force: str | None,
     environment: MutableMapping[str, str],
-    within_s: float = FLAT_WITHIN_S,
+    within_s: float | None = None,
 ) -> KillReport:
     """Kill the account. Refused when the holder cannot die; KillIncomplete when the venue is not proven flat."""
     if force is not None and force != place.account:
@@ -80,7 +80,7 @@ def execute(
     KillLatch(place.home.kill_latch(place.account), clock_ms=Clock().wall_ms).set(author, wish.reason)
     takeover = _Takeover(place, force is not None)
     try:
-        return _flatten(place, wish, author, takeover, environment, within_s)
+        return _flatten(place, wish, author, takeover, environment, within_s or FLAT_WITHIN_S)
     finally:
         takeover.release()
 
