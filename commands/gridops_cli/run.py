@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from gridops.errors import ExitCode
 
-from gridops_cli import render
+from gridops_cli import attached, render
 from gridops_cli.app import sub_app
 from gridops_cli.options import AccountOption, ConfigOption, EvidenceOption, HomeOption, JsonOption, place, seconds
 
@@ -37,7 +37,10 @@ def run(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="A new paper account and journal; the old ones are kept.")
     ] = False,
-    headless: Annotated[bool, typer.Option("--headless", help="In the foreground, without a status line.")] = False,
+    headless: Annotated[bool, typer.Option("--headless", help="In the foreground, without a screen.")] = False,
+    stop_on_exit: Annotated[
+        bool, typer.Option("--stop-on-exit", help="Closing the screen stops the engine; else it goes on.")
+    ] = False,
     stop_mode: Annotated[
         str | None, typer.Option("--stop-mode", help="What a stop does: cancel, leave, reduce or flatten.")
     ] = None,
@@ -51,13 +54,16 @@ def run(
 
     Example: gridops run --duration 60s --market synthetic:7
     """
+    where = place(home, account, config, evidence_dir, for_start=True)
+    if attached.on_terminal() and not headless and not as_json:
+        attached.run(where, sys.argv[1:], stop_on_exit=stop_on_exit)
+        return
     from gridops import bootstrap
     from gridops.config import load
     from gridops.venue.options import market_time_ms
 
     from gridops_cli import run_text
 
-    where = place(home, account, config, evidence_dir, for_start=True)
     options = {
         "account.name": account,
         "venue.url": venue,

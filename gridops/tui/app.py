@@ -6,7 +6,7 @@ the command line, with author and reason; leaving the screen leaves the engine a
 
 import asyncio
 from collections.abc import Callable, Iterable
-from typing import ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
@@ -23,9 +23,10 @@ from gridops.tui.feed import Batch, LogTail
 from gridops.tui.model import Model
 from gridops.tui.panels import lifecycle
 from gridops.tui.panels.scene import Scene
-from gridops.tui.prompts import AskWish, Help
 from gridops.usecases.liveness import Process, Pulse
-from gridops.usecases.operate import Wish, WishReport
+
+if TYPE_CHECKING:
+    from gridops.usecases.operate import Wish, WishReport
 
 DRAW_S, POLL_S, LOOK_S = 0.2, 0.2, 1.0
 CHUNK = 100
@@ -50,7 +51,7 @@ class Wiring:
     home: str
     source: Source
     feel: Callable[[], Pulse]
-    tell: Callable[[Wish], WishReport]
+    tell: "Callable[[Wish], WishReport]"
     log: LogTail
     now_ms: Callable[[], int]
     author: str
@@ -70,11 +71,11 @@ class WatchApp(App[str]):
         Binding("r", "wish('resume')", "Resume"),
         Binding("k", "wish('kill')", "Kill"),
         Binding("a", "wish('ack')", "Ack"),
-        Binding("n", "page(0)", "Next page"),
-        Binding("slash", "filter", "Filter", key_display="/"),
-        Binding("d", "shade", "Dark/light"),
-        Binding("question_mark", "help", "Help", key_display="?"),
         Binding("q", "detach", "Detach"),
+        Binding("n", "page(0)", "Page"),
+        Binding("slash", "filter", "Filter", key_display="/"),
+        Binding("d", "shade", "Light"),
+        Binding("question_mark", "help", "Help", key_display="?"),
         Binding("s", "symbol", "Symbol", show=False),
         *(Binding(str(n), f"page({n})", f"Page {n}", show=False) for n in range(1, PAGES + 1)),
         Binding("escape", "unfilter", "Clear the filter", show=False),
@@ -214,6 +215,8 @@ class WatchApp(App[str]):
         self.theme = "textual-light" if self.current_theme.dark else "textual-dark"
 
     def action_help(self) -> None:
+        from gridops.tui.prompts import Help
+
         self.push_screen(Help())
 
     def action_detach(self) -> None:
@@ -246,13 +249,16 @@ class WatchApp(App[str]):
         self._ask(OperatorCommand(command))
 
     def _ask(self, command: OperatorCommand) -> None:
-        def answered(wish: Wish | None) -> None:
+        # Loaded when asked for: the first paint does not wait for fields and buttons.
+        from gridops.tui.prompts import AskWish
+
+        def answered(wish: "Wish | None") -> None:
             if wish is not None:
                 self.run_worker(self._tell(wish), group="wish")
 
         self.push_screen(AskWish(command, self.wiring.author, self.wiring.account), answered)
 
-    async def _tell(self, wish: Wish) -> None:
+    async def _tell(self, wish: "Wish") -> None:
         try:
             said = await asyncio.to_thread(self.wiring.tell, wish)
         except GridopsError as error:

@@ -32,7 +32,7 @@ class Stress:
     """Change of equity on the way, without fees."""
     equity: Decimal | None
     liquidation: Decimal | None
-    """Where the venue would liquidate then, by the maintenance rate of its newest read; None = nowhere, or not known."""
+    """Where the venue would liquidate then, by the maintenance rate of a read; None = nowhere, or not known."""
     rate: Decimal | None
     """Maintenance margin as a part of notional; None = not known, and neither is the liquidation price."""
     distance_bps: Decimal | None

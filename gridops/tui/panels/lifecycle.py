@@ -39,7 +39,8 @@ def banner(scene: Scene) -> Content:
         shown = told.shown
         parts += ["  ", (shown["state"], state_style(shown["state"])), f" {age(in_state_ms(told, scene))}"]
         parts += [f"  {scene.symbol_name}", (f"  input {shown['seq']}", MUTED)]
-    parts.append((f"  data {age(scene.journal_age_ms)} old", _age_style(scene.journal_age_ms)))
+    old_ms = scene.journal_age_ms
+    parts.append(("  no data yet", WARN) if old_ms is None else (f"  data {age(old_ms)} old", _age_style(old_ms)))
     if model.reading:
         parts.append((f"  {model.reading}", WARN))
     if model.fold_error:
@@ -213,5 +214,5 @@ def _chain(refused: Mapping[str, int], width: int) -> list[Content]:
     return [*lines, line(*row)]
 
 
-def _age_style(ms: int | None) -> str:
-    return MUTED if ms is not None and ms < 2_000 else WARN if ms is not None and ms < 10_000 else BAD
+def _age_style(ms: int) -> str:
+    return MUTED if ms < 2_000 else WARN if ms < 10_000 else BAD
