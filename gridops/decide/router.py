@@ -15,7 +15,7 @@ from gridops.decide.pairing import pair_up
 from gridops.decide.route_context import RouteContext
 from gridops.decide.router_rules import Case, Rule, judge, shape
 from gridops.decide.sequence import Exposure, Move, Schedule, make_move, schedule
-from gridops.decide.words import AMEND, CANCEL_REPLACE, NOOP, OPEN, PARTIAL, SELL
+from gridops.decide.words import AMEND, CANCEL_REPLACE, NOOP, OPEN, PARTIAL, SELL, UNKNOWN
 from gridops.domain.orders import Order
 from gridops.domain.plan import Choice, Cost, Plan, Target
 from gridops.domain.vocabulary import TERMINAL, Decision, RouterReason
@@ -31,6 +31,7 @@ _BLOCKED_SELF_CROSS = RouterReason.BLOCKED_SELF_CROSS
 _FIXED = frozenset({RouterReason.UNCHANGED, RouterReason.FROZEN_UNKNOWN, RouterReason.FROZEN_IN_FLIGHT})
 """Reasons that leave no other choice."""
 _WITHIN = RouterReason.WITHIN_HOLD_BAND
+_IN_FLIGHT = RouterReason.FROZEN_IN_FLIGHT
 _BOOK_REASONS = frozenset({RouterReason.BLOCKED_POST_ONLY, RouterReason.POST_ONLY_WOULD_CROSS})
 """Reasons that a single tick of bid or ask may change."""
 
@@ -102,21 +103,28 @@ def _decide(targets: Sequence[Target], live: list[Order], exposure: Exposure, dr
 
 
 def _keep(target: Target, order: Order, draft: _Draft, ctx: RouteContext) -> bool:
-    """The quick way to the two commonest rules: a settled order that rests near enough. The table says the same."""
-    state = order.state
-    if (state is not OPEN and state is not PARTIAL) or order.pending is not None or target.wait_until_ms > ctx.now_ms:
+    """The quick way to the commonest rules: an order with a write in flight, and a settled one that rests near enough.
+
+    The table says the same.
+    """
+    state, pending = order.state, order.pending
+    if target.wait_until_ms > ctx.now_ms or state is UNKNOWN or (pending is not None and pending.unknown):
         return False
     off_ticks = target.price_ticks - order.price_ticks
     rest = order.lots - order.filled_lots
     off_lots = rest - target.lots
     band = draft.band_ticks
-    if not -band <= off_ticks <= band or abs(off_lots) * 100 > ctx.rules.hold_lots_pct * target.lots:
+    near = -band <= off_ticks <= band
+    settled = pending is None and (state is OPEN or state is PARTIAL)
+    if settled and (not near or abs(off_lots) * 100 > ctx.rules.hold_lots_pct * target.lots):
         return False
-    if band - off_ticks < draft.up_ticks:
+    if near and band - off_ticks < draft.up_ticks:
         draft.up_ticks = band - off_ticks
-    if band + off_ticks < draft.down_ticks:
+    if near and band + off_ticks < draft.down_ticks:
         draft.down_ticks = band + off_ticks
-    if off_ticks or off_lots:
+    if not settled:
+        draft.choices.append(_kept(target, order, rest, _IN_FLIGHT, None, None))
+    elif off_ticks or off_lots:
         price = draft.prices.get(rest)
         if price is None:
             price = draft.prices[rest] = amend_cost(rest)

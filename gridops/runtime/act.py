@@ -150,26 +150,25 @@ def _say_grid(symbol: SymbolState, minute_cbps: int | None, out: Out, why: str) 
 
 
 def _context(state: EngineState, symbol: SymbolState, increase: bool) -> RouteContext:
-    view, rules = symbol.view, state.rules
-    chain = gate_views.build(state, symbol)
-    room = chain.budget
+    view, rules, instrument = symbol.view, state.rules, symbol.instrument
+    room = budget.room(state.budget, rules.budget, state.venue_ms)
     return RouteContext(
         symbol=symbol.symbol,
-        instrument=symbol.instrument,
+        instrument=instrument,
         rules=rules.router,
         bid_ticks=view.bid_ticks,
         ask_ticks=view.ask_ticks,
         mark_ticks=facts.mark_ticks(symbol),
         position_lots=symbol.position_lots,
-        venue_position_lots=chain.venue_lots,
+        venue_position_lots=gate_views.venue_lots(symbol),
         spacing_ticks=symbol.spacing_ticks,
-        cap_units=chain.cap_units,
-        account_cap_units=chain.account_cap_units,
-        permit=gates.chain_for(chain),
+        cap_units=instrument.units(rules.risk.symbol_cap),
+        account_cap_units=instrument.units(rules.risk.account_cap),
+        permit=gate_views.permit(state, symbol),
         now_ms=state.venue_ms,
-        other_units=chain.other_units,
+        other_units=gate_views.other_units(state, symbol),
         lease_epoch=state.identity.epoch,
-        order_slots=max(0, min(room.orders, chain.max_pending - chain.sums.pending, chain.churn_left)),
+        order_slots=_slots(state, symbol, room.orders),
         weight_left=room.weight,
         budget_retry_ms=budget.retry_ms(state.budget, rules.budget, state.venue_ms),
         refused=_refusals(symbol),
@@ -178,6 +177,13 @@ def _context(state: EngineState, symbol: SymbolState, increase: bool) -> RouteCo
         allow_increase=increase,
         orphans=frozenset(o.client_id for o in symbol.orders.values() if o.level == 0),
     )
+
+
+def _slots(state: EngineState, symbol: SymbolState, in_budget: int) -> int:
+    """Orders that may still be added: by budget, by the limit of live orders, by the hourly ceiling."""
+    risk = state.rules.risk
+    churn_left = risk.churn_per_hour - commit.churn_last_hour(state)
+    return max(0, min(in_budget, risk.max_pending - len(symbol.orders), churn_left))
 
 
 def _refusals(symbol: SymbolState) -> dict[tuple[int, str], tuple[int, int]]:

@@ -1,8 +1,11 @@
 """Gather what the gate chain compares, once per plan of one symbol."""
 
-from gridops.decide import budget, deadman, drawdown, exposure
+from collections.abc import Callable
+
+from gridops.decide import budget, deadman, drawdown, exposure, gates
 from gridops.decide.gate_view import Bounds, GateView
 from gridops.decide.levels import frozen_symbols
+from gridops.domain.plan import Request, Verdict
 from gridops.domain.vocabulary import FsmReason
 from gridops.runtime import commit, facts
 from gridops.runtime.state import EngineState, SymbolState
@@ -64,6 +67,21 @@ def build(state: EngineState, symbol: SymbolState) -> GateView:
         decision_age_ms=0,
         step_age_ms=0,
     )
+
+
+def permit(state: EngineState, symbol: SymbolState) -> Callable[[Request], Verdict | None]:
+    """The gate chain for the requests of one plan. Its view is built for the first request; most plans have none.
+
+    Valid within the step that made it, before anything is written.
+    """
+    chain: list[Callable[[Request], Verdict | None]] = []
+
+    def refuse(request: Request) -> Verdict | None:
+        if not chain:
+            chain.append(gates.chain_for(build(state, symbol)))
+        return chain[0](request)
+
+    return refuse
 
 
 def bounds(symbol: SymbolState, mark_ticks: int) -> Bounds:
