@@ -37,6 +37,15 @@ def test_a_link_or_a_file_above_is_not_taken_for_a_home(tmp_path: Path) -> None:
     assert resolve(None, _environment(tmp_path), tmp_path).source == "default"
 
 
+def test_a_home_of_another_user_is_not_adopted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / FOLDER).mkdir()
+    below = tmp_path / "x"
+    below.mkdir()
+    us = os.getuid()
+    monkeypatch.setattr(os, "getuid", lambda: us + 1)
+    assert resolve(None, _environment(tmp_path), below).home.root == below / FOLDER
+
+
 def test_the_one_running_engine_gives_the_home_except_to_a_start(tmp_path: Path) -> None:
     environment = _environment(tmp_path)
     far, here = tmp_path / "far" / FOLDER, tmp_path / "here"

@@ -83,14 +83,20 @@ def write_journal(
     checkpoint_after: int = 0,
     spoil: Callable[[int, bytes], bytes] | None = None,
 ) -> Engine:
-    """Run the events, one a second, through a real engine into the account's journal; returns the engine."""
+    """Run the events, one a second, through a real engine into the account's journal; returns the engine.
+
+    A second run begins after a reboot: its boot clock starts over.
+    """
     home.ensure()
     engine = Engine(EngineState(rules=Rules(symbols=())))
     journal = open_journal(home.journal("paper"), account="paper", clock_ms=lambda: START_MS)
     journal.begin_run("run000000001", 7, "0")
+    base_ns = BOOT_NS
     for at, event in enumerate(events, 1):
+        if isinstance(event, Boot) and at > 1:
+            base_ns = 0
         header = Header(
-            seq=at, wall_ms=START_MS + at * 1_000, boot_ns=BOOT_NS + at * 1_000_000_000, boot_id="b",
+            seq=at, wall_ms=START_MS + at * 1_000, boot_ns=base_ns + at * 1_000_000_000, boot_id="b",
             venue_ms=START_MS + at * 1_000,
         )  # fmt: skip
         _, body = engine.handle(header, event)

@@ -98,6 +98,15 @@ def test_a_bug_keeps_its_traceback_and_ends_with_70(cli: Runner, monkeypatch: py
     assert secret.encode() not in b"".join(path.read_bytes() for path in folder.iterdir())
 
 
+def test_a_secret_on_the_command_line_is_not_repeated(cli: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    secret = "sk" + "x" * 20
+    monkeypatch.setenv("GRIDOPS_API_SECRET", secret)
+    ran = cli("fsm", "show", "--format", secret)
+    assert ran.code == ExitCode.USAGE and "--format '***' is refused" in ran.err
+    folder = Path(str(ran.refs("out")[0].evidence_dir))
+    assert secret.encode() not in b"".join(path.read_bytes() for path in folder.iterdir())
+
+
 def test_an_interrupt_ends_with_130(cli: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
