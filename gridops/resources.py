@@ -22,5 +22,8 @@ def data_root() -> Path:
 
 
 def fixture(name: str) -> Path:
-    """Path of a bundled fixture, by its path below `fixtures/`."""
-    return data_root() / "fixtures" / name
+    """Path of a bundled fixture, by its path below `fixtures/`. BundledDataMissing when it is not there."""
+    path = data_root() / "fixtures" / name
+    if not path.exists():
+        raise BundledDataMissing(f"the fixture {name} is missing from {path.parent}", hint="reinstall gridops-cli")
+    return path

@@ -1,6 +1,7 @@
 """Pins what the environment may change: width, colour, and where the shared recordings are."""
 
 import os
+import time
 from pathlib import Path
 
 os.environ["TERMINAL_WIDTH"] = "100"
@@ -10,6 +11,16 @@ for _name in ("FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS", "CLICOLOR_FORCE"):
     os.environ.pop(_name, None)
 
 import pytest
+
+_DEADLINE = float(os.environ.get("SUITE_DEADLINE", "inf"))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """A suite stops at its budget: what it did not come to is skipped, counted and said."""
+    if time.time() > _DEADLINE:
+        pytest.skip("the suite's time was over")
+
 
 _SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 

@@ -27,7 +27,7 @@ def lines(report: RunReport) -> list[str]:
         ("fills", str(report.fills)),
         ("trips", trips),
         ("gross", f"realised {_money(report.realised)} USDT before fees"),
-        ("fees", f"{_money(report.fees)} USDT paid, funding {_money(report.funding)} USDT"),
+        ("fees", f"{report.fees:,.2f} USDT paid, funding {_money(report.funding)} USDT"),
         ("result", f"net of fees: {_money(report.net)} USDT"),
         ("equity", "unknown" if report.equity is None else f"{_money(report.equity)} USDT"),
         ("wallet", f"{_money(report.wallet)} USDT"),

@@ -8,7 +8,7 @@ from gridops.decide import sync
 from gridops.domain.events import OrderReport, WriteReply
 from gridops.domain.ids import ordinary, owner
 from gridops.domain.orders import Order, VenueOrder
-from gridops.domain.records import Wrote
+from gridops.domain.records import OutboxRefused, Wrote
 from gridops.domain.vocabulary import (
     TERMINAL,
     OpKind,
@@ -169,6 +169,8 @@ def on_write(state: EngineState, reply: WriteReply, out: Out) -> None:
         )
     )
     symbol.dirty = True
+    if reply.outcome is WriteOutcome.DENIED:
+        out.say(OutboxRefused(op_id=reply.op_id, client_id=client_id, reason=reply.detail))
     order = find(symbol, client_id)
     if order is None:
         return

@@ -51,6 +51,8 @@ class Turns:
         self._last_gauge_ms = 0
         self._last_lease_ms = 0
         self._journal_ok = True
+        self._appended: dict[int, int] = {}
+        """Row -> boot time of its append, until its commit is known."""
         self.outbox = Outbox(
             clock=clock, lease=lease, latch=latch, reserve=reserve, launch=self._launch, put=self.put, alarm=alarm
         )
@@ -124,6 +126,7 @@ class Turns:
         self._timings.observe_step((self.outbox.last_step_ns - began_ns) / 1e9)
         try:
             token = self.engine.record(self._journal, header, event, done, body)
+            self._appended[header.seq] = self.outbox.last_step_ns
         except JournalError as error:
             token = _Broken(header.seq, error)
             self._journal_said(False, str(error))
@@ -159,6 +162,9 @@ class Turns:
         self.spawn(self._leave(send))
 
     def _committed(self, token: Token) -> None:
+        appended_ns = self._appended.pop(token.seq, 0)
+        if appended_ns and token.error is None:
+            self._timings.observe_commit((self._clock.boot_ns() - appended_ns) / 1e9)
         self.outbox.committed(token, self.engine.state)
         self._journal_said(token.error is None, str(token.error or ""))
 

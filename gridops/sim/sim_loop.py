@@ -74,6 +74,9 @@ class _Quiet:
     def observe_lag(self, seconds: float) -> None:
         """Known to the simulation already."""
 
+    def observe_commit(self, seconds: float) -> None:
+        """As the lag."""
+
 
 class SimProcess(Turns):
     """The engine's process. What reaches it after its death, or while it is stopped, is lost or waits."""

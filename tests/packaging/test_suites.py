@@ -61,7 +61,7 @@ def project(tmp_path: Path) -> Path:
 
 
 def ran(runner: ModuleType, project: Path, capfd: pytest.CaptureFixture[str], *names: str) -> tuple[int, list[str]]:
-    chosen = tuple(runner.Suite(name, name, 3 if name == "slow" else 60) for name in names)
+    chosen = tuple(runner.Suite(name, name, 2 if name == "slow" else 60, grace_s=1) for name in names)
     code = runner.main([], root=project, suites=chosen)
     return code, capfd.readouterr().out.splitlines()
 
