@@ -3,40 +3,40 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from gridops.adapters.clock import Clock
-from gridops.adapters.control_client import user_name
-from gridops.tui.app import WatchApp, Wiring
-from gridops.tui.feed import JournalFeed, LogTail
-from gridops.usecases.liveness import feel
+from gridops.tui.app import WatchApp
 from gridops.usecases.place import Place
 
 if TYPE_CHECKING:
-    from gridops.usecases.operate import Wish, WishReport
+    from gridops.tui.view import View
+
+Ended = Callable[[], int | None]
 
 
-def wire(place: Place, *, ended: Callable[[], int | None] | None = None) -> Wiring:
-    """What the screen needs of the outside. `ended` tells the exit code of an engine that was started for it."""
+def view(place: Place, ended: Ended | None = None) -> "View":
+    """The account behind the screen. Imports what folding and an operator's word need."""
+    from gridops.adapters.clock import Clock
+    from gridops.adapters.control_client import user_name
+    from gridops.tui.feed import JournalFeed, LogTail
+    from gridops.tui.view import View, Wiring
+    from gridops.usecases import operate
+    from gridops.usecases.liveness import feel
+
     home, account = place.home, place.account
-    return Wiring(
-        account=account,
-        home=str(home.root),
-        source=JournalFeed(home.journal(account)),
-        feel=lambda: feel(home, account),
-        tell=lambda wish: _tell(place, wish),
-        log=LogTail(home.log_dir / f"{account}.jsonl"),
-        now_ms=Clock().wall_ms,
-        author=user_name(),
-        ended=ended,
+    return View(
+        Wiring(
+            account=account,
+            home=str(home.root),
+            source=JournalFeed(home.journal(account)),
+            feel=lambda: feel(home, account),
+            tell=lambda wish: operate.execute(place, wish),
+            log=LogTail(home.log_dir / f"{account}.jsonl"),
+            now_ms=Clock().wall_ms,
+            author=user_name(),
+            ended=ended,
+        )
     )
 
 
-def _tell(place: Place, wish: "Wish") -> "WishReport":
-    """Loaded at the first word: the screen paints without it."""
-    from gridops.usecases import operate
-
-    return operate.execute(place, wish)
-
-
-def watch(place: Place, *, ended: Callable[[], int | None] | None = None) -> str:
-    """Show the screen until it is left; how it was left: `detached` or `ended`."""
-    return WatchApp(wire(place, ended=ended)).run() or "detached"
+def watch(place: Place, *, ended: Ended | None = None) -> str:
+    """Show the screen until it is left: `detached`, or `ended` with the engine that `ended` tells the exit code of."""
+    return WatchApp(lambda: view(place, ended)).run() or "detached"

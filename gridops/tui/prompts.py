@@ -83,7 +83,7 @@ class AskWish(ModalScreen[Wish | None]):
 
 
 HELP = """\
-This screen reads the journal and asks the engine; it decides nothing. Closing it leaves the engine running.
+This screen reads the journal and asks the engine; it decides nothing. Leaving it leaves the engine running.
 
   p  pause        increasing orders are cancelled         (asks author and reason)
   r  resume       lifts the operator's pause
@@ -95,11 +95,12 @@ This screen reads the journal and asks the engine; it decides nothing. Closing i
   /  filter       lines of the log that hold a text; escape clears it
   d  dark, light  ctrl+p  command palette   ?  this page
 
-Every panel's title carries the age of its newest fact. An engine that died is shown DEAD with the ages running on;
-one that does not answer is shown HUNG. Figures come from the journal by folding its rows; `desired` is the target of
-the router's newest decision about a rung, `~` when that was more than 10 s ago; queue is what the touch lets us know:
-at most so much stands before us, and nothing is known away from it.
-A decision's cost: c calls, w weight, o orders counted, ms without an order, q lots of queue place given up.
+Every panel's title carries the age of its newest fact. An engine that died is shown DEAD with the ages running on; \
+one that does not answer is shown HUNG. Figures come from the journal by folding its rows.
+
+desired: the target of the router's newest decision about a rung, ~ when that was more than 10 s ago. \
+queue: what the touch lets us know, at most so much stands before us; away from it nothing is known. \
+cost: c calls, w weight, o orders counted, ms without an order, q lots of queue place given up.
 """
 
 

@@ -56,7 +56,8 @@ def _position(scene: Scene, symbol: SymbolState) -> Content:
         if symbol.venue_lots_ms
         else "never read"
     )
-    agree = symbol.venue_lots == symbol.position_lots or not symbol.venue_lots_ms
+    # A read older than the newest fill cannot agree with it.
+    agree = symbol.venue_lots == symbol.position_lots or symbol.venue_lots_ms <= symbol.last_fill_ms
     return line(
         ("position  ", MUTED), (f"{held}" if symbol.position_known else "unknown", STRONG),
         f"  worth {signed(notional)}  ", (venue, MUTED if agree else BAD),
