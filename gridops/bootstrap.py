@@ -289,7 +289,12 @@ class LiveGraph:
         )
         await status.start()
         stack.push_async_callback(status.close)
-        control = Control(loop.put, lambda: loop.engine.state, metrics_port=status.port)
+        control = Control(
+            loop.put,
+            lambda: loop.engine.state,
+            metrics_port=status.port,
+            evidence_root=str(self._options.evidence_root.absolute()),
+        )
         server = ControlServer(self._home.control_socket(account, self._options.environment), control.handle)
         await server.start()
         stack.push_async_callback(server.close)

@@ -195,7 +195,7 @@ def _refusals(symbol: SymbolState) -> dict[tuple[int, str], tuple[int, int]]:
 
 
 def _cancel(state: EngineState, symbol: SymbolState, reason: RouterReason, keep_reducing: bool, out: Out) -> None:
-    choices, ops = protect.cancels(symbol, reason, keep_reducing=keep_reducing)
+    choices, ops = protect.cancels(symbol, reason, state.venue_ms, keep_reducing=keep_reducing)
     _carry_out(state, symbol, choices, ops, out)
 
 

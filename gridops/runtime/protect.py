@@ -18,11 +18,15 @@ from gridops.domain.vocabulary import (
 from gridops.runtime.state import EngineState, SymbolState
 
 SWEEP_RETRY_MS = 500
+CANCEL_RETRY_MS = 2_000
 
 
-def cancels(symbol: SymbolState, reason: RouterReason, *, keep_reducing: bool) -> tuple[list[Choice], list[Op]]:
+def cancels(
+    symbol: SymbolState, reason: RouterReason, now_venue_ms: int, *, keep_reducing: bool
+) -> tuple[list[Choice], list[Op]]:
     """Cancel every own order that may still fill (UNKNOWN ones too), except reduce-only ones if those may stay.
 
+    One cancel at a time: while its outcome is open it is given CANCEL_RETRY_MS, in which the order is asked for too.
     Market orders never rest: a cancel could only chase our own exit, and its refusal would put the exit in doubt.
     """
     choices: list[Choice] = []
@@ -31,7 +35,8 @@ def cancels(symbol: SymbolState, reason: RouterReason, *, keep_reducing: bool) -
         order = symbol.orders[client_id]
         if order.order_type is OrderType.MARKET or (keep_reducing and order.reduce_only):
             continue
-        if order.pending is not None and not order.pending.unknown:
+        pending = order.pending
+        if pending is not None and not (pending.unknown and now_venue_ms - pending.sent_ms >= CANCEL_RETRY_MS):
             continue
         choices.append(_choice(order, reason))
         ops.append(_cancel(order, len(ops)))

@@ -16,8 +16,16 @@ ANSWER_WITHIN_S = 5.0
 class Control:
     """Waits for each request's answer by its id."""
 
-    def __init__(self, put: Callable[[Event], None], state: Callable[[], EngineState], *, metrics_port: int) -> None:
-        self._put, self._state, self._metrics_port = put, state, metrics_port
+    def __init__(
+        self,
+        put: Callable[[Event], None],
+        state: Callable[[], EngineState],
+        *,
+        metrics_port: int,
+        evidence_root: str,
+    ) -> None:
+        self._put, self._state = put, state
+        self._metrics_port, self._evidence_root = metrics_port, evidence_root
         self._waiting: dict[str, asyncio.Future[Answer]] = {}
         self._number = 0
 
@@ -57,6 +65,7 @@ class Control:
             "state": answer.state,
             "detail": answer.detail,
             "bundle": answer.bundle,
+            "evidence_root": self._evidence_root,
         }
 
     def answered(self, answer: Answer) -> None:
