@@ -7,6 +7,7 @@ from pathlib import Path
 from tests.bench.table import Result, document, render
 
 ROWS = {
+    "SPEED": "machine_speed",
     "B3": "b3_quiet_step",
     "B4": "b4_ladder_step",
     "B5": "b5_client_calls",
