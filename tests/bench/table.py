@@ -57,7 +57,8 @@ def document(results: Sequence[Result]) -> str:
     return (
         "# Benchmark results\n\n"
         f"{today}, {machine()}. CPU time, medians, sides interleaved in one run; `python -m tests.bench --write`.\n"
-        "The machine was shared while this was measured: CPU ratios hold, absolute times do not, and wall times (B6) least.\n"
+        "The machine was shared while this was measured: CPU ratios hold, absolute times do not, "
+        "and wall times (B6) least.\n"
         "Aims in microseconds were set on a faster machine; the first row says by how much.\n\n"
         f"{render(results)}"
     )
