@@ -63,6 +63,8 @@ def _plan(state: EngineState, symbol: SymbolState, out: Out, *, allow_increase: 
     if not view.has_book or not symbol.position_known or not state.ledger.opened or facts.mark_ticks(symbol) <= 0:
         if not increase:
             _cancel(state, symbol, RouterReason.STATE_FORBIDS, True, out)
+        # No plan stands: look again at every step, and at none because of an older plan's deadline.
+        symbol.plan_wake_ms, symbol.quiet_low_mid2, symbol.quiet_high_mid2 = 0, 1, 0
         return
     targets = _ladder(state, symbol, increase, out)
     plan = route(targets, tuple(symbol.orders.values()), _context(state, symbol, increase))
@@ -315,12 +317,20 @@ def _stop_done(state: EngineState) -> bool:
     return mode is StopMode.CANCEL or protect.all_flat(state)
 
 
+def _plans(state: EngineState) -> bool:
+    """Does this state plan a ladder? In the others a plan's deadline would wake the engine for nothing, for ever."""
+    stopping = state.fsm.state is FsmState.STOPPING and state.fsm.stop_mode is StopMode.REDUCE
+    return stopping or state.fsm.state in (*_QUOTING, *_REDUCING)
+
+
 def deadline_ms(state: EngineState) -> int:
     """When a deferred plan, a sweep's next round or the end of a stop is due, on the boot clock."""
     offset = state.now_ms - state.venue_ms
     times = [state.now_ms + RESIZE_MS]
-    for symbol in state.symbols.values():
-        if symbol.dirty and state.fsm.state in (*_QUOTING, *_REDUCING):
+    if not state.health.lease_held:
+        return times[0]
+    for symbol in state.symbols.values() if _plans(state) else ():
+        if symbol.dirty:
             times.append(state.now_ms + 1)
         if symbol.plan_wake_ms:
             times.append(symbol.plan_wake_ms + offset)

@@ -18,6 +18,7 @@ from gridops.runtime.out import Out
 from gridops.runtime.state import EngineState, SymbolState
 
 MAX_PROBES = 5
+PATIENCE_MS = 100
 _WAITING = frozenset({OrderState.SENT, OrderState.UNKNOWN})
 
 
@@ -142,17 +143,15 @@ def _beat(state: EngineState, symbol: SymbolState, out: Out) -> None:
 def deadline_ms(state: EngineState) -> int:
     """When the next read or beat is due, on the boot clock."""
     now = state.now_ms
-    degraded = _degraded_with_position(state)
     times = [now + state.rules.sync.open_orders_ms]
-    under_way = {sync.slot(a.kind, a.symbol) for a in state.sync.asked.values()}
-    for kind, name in sync.cycle(state.symbols):
-        if sync.slot(kind, name) not in under_way:
-            times.append(sync.read_due_ms(state.sync, kind, name, state.rules.sync, degraded_with_position=degraded))
+    if not state.health.lease_held:
+        return times[0]
+    # Nothing is asked before a ban ends, and what this step left unasked is not asked a millisecond later either.
+    times.append(max(_next_question_ms(state), state.health.banned_until_ms, now + PATIENCE_MS))
     for asked in state.sync.asked.values():
         times.append(asked.boot_ms + state.rules.sync.query_timeout_ms + 1)
-    for symbol in state.symbols.values():
-        times += _order_deadlines(state, symbol)
-        if state.rules.deadman.enabled:
+    if state.rules.deadman.enabled:
+        for symbol in state.symbols.values():
             memory = state.deadman[symbol.symbol]
             armed = _wanted_armed(state, symbol)
             at_ms = deadman.next_ms(memory, wanted=armed, leave=_leaving(state), now_ms=now, rules=state.rules.deadman)
@@ -161,10 +160,26 @@ def deadline_ms(state: EngineState) -> int:
     return max(min(times), now + 1)
 
 
+def _next_question_ms(state: EngineState) -> int:
+    """When the next read or probe that is not under way already is due."""
+    degraded = _degraded_with_position(state)
+    times = [state.now_ms + state.rules.sync.open_orders_ms]
+    under_way = {sync.slot(a.kind, a.symbol) for a in state.sync.asked.values()}
+    for kind, name in sync.cycle(state.symbols):
+        if sync.slot(kind, name) not in under_way:
+            times.append(sync.read_due_ms(state.sync, kind, name, state.rules.sync, degraded_with_position=degraded))
+    for symbol in state.symbols.values():
+        times += _order_deadlines(state, symbol)
+    return min(times)
+
+
 def _order_deadlines(state: EngineState, symbol: SymbolState) -> list[int]:
     offset = state.now_ms - state.venue_ms
+    probing = {asked.client_id for asked in state.sync.asked.values() if asked.kind is QueryKind.ORDER}
     times = []
     for order in symbol.orders.values():
+        if order.client_id in probing:
+            continue
         waiting = order.pending.sent_ms if order.pending is not None else 0
         if order.state in _WAITING or order.absent_reads:
             waiting = waiting or order.created_ms
