@@ -230,6 +230,7 @@ class Day:
             reserve=self.reserve,
             seed=f"{self.seed}|loop|{self.boots}",
         )
+        process.on_wake = self.judge.on_wake
         self.process = process
         process.put(self._boot_event())
         if self.reserve.rows:

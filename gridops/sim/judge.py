@@ -25,6 +25,8 @@ MARK_MEMORY_MS = 10_000
 USER_BLIND_MS = 6_500
 """5 s of silence allowed, one health look, and a request decided just before."""
 MARKET_BLIND_MS = 4_500
+WAKES_PER_S = 60
+"""More own wake-ups than this within a second are a hot loop."""
 DUST = Decimal("0.00000001")
 
 
@@ -64,6 +66,7 @@ class Judge:
         """Every fill of the account: trade id -> lots."""
         self.accepted: set[str] = set()
         self.checks = 0
+        self._wakes = (0, 0)
         self.order_events = 0
         self._marks: deque[tuple[int, int]] = deque()
         self.user_blind_since_ms: int | None = None
@@ -99,6 +102,14 @@ class Judge:
         if execution in ("NEW", "AMENDMENT") and not order.reduce_only:
             self._bounded(order, before)
         self._one_per_level(order)
+
+    def on_wake(self) -> None:
+        """The engine woke by its own deadline."""
+        second = self._now_ms() // 1_000
+        self._wakes = (second, self._wakes[1] + 1 if self._wakes[0] == second else 1)
+        if self._wakes[1] > WAKES_PER_S:
+            state = self.state_now()
+            raise Violation("I-17", f"hot loop: over {WAKES_PER_S} wake-ups a second in {state and state.fsm.state}")
 
     def on_row(self, row: JournalRow) -> None:
         """A row became durable."""

@@ -104,6 +104,8 @@ class SimProcess(Turns):
         self._gap_due = False
         self._running: set[Coroutine[Any, Any, None]] = set()
         self.alive = True
+        self.on_wake: Callable[[], None] = lambda: None
+        """Told whenever the engine's own deadline wakes it."""
         self.journal = journal
         self.adapter = venue_of(self.put)
         quiet = _Quiet()
@@ -214,4 +216,5 @@ class SimProcess(Turns):
 
     def _woken(self, wake_ns: int) -> None:
         if wake_ns == self._wake_ns:
+            self.on_wake()
             self.deliver(self._run_turn)
