@@ -5,6 +5,7 @@ Order matters: lease, journal and recovery, venue, then the loop. Whatever was o
 
 import asyncio
 import contextlib
+import gc
 import os
 import shutil
 import signal
@@ -217,6 +218,7 @@ class LiveGraph:
             self._tell_torn(loop)
             await venue.start_streams()
             self._arm_signals(loop)
+            _settle_memory()
             watchers = [asyncio.create_task(work) for work in self._watchers(loop)]
             try:
                 finish = await loop.run()
@@ -432,6 +434,13 @@ class LiveGraph:
             journal=self._home.journal(self._settings.account.name),
             evidence=tuple(self._evidence),
         )
+
+
+def _settle_memory() -> None:
+    """What was loaded stays: the collector need not walk it again at every ladder move."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 async def _after(seconds: float, then: Callable[[], None]) -> None:
