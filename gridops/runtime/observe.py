@@ -200,6 +200,9 @@ def _loop(state: EngineState, report: LoopReport, out: Out) -> None:
 
 
 def _notice(state: EngineState, notice: VenueNotice, out: Out) -> None:
+    if notice.kind == "TRADE_LITE":
+        # The same trade comes in full with its order report; a warning for each fill would bury the others.
+        return
     out.note(f"venue_{notice.kind.lower()}"[:60], Severity.WARN, f"{notice.symbol} {notice.detail}"[:200])
     if notice.kind == "book_invalid" and notice.symbol in state.symbols:
         state.health.book_invalid.setdefault(notice.symbol, state.now_ms)
