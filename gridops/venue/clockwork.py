@@ -72,7 +72,9 @@ def settle_funding(world: World, market: Market) -> None:
 
 def mark(world: World, market: Market, event: MarkPrice) -> None:
     """A new mark from the source. Its next funding time counts only when it lies within one interval from now."""
-    market.mark, market.index, market.funding_rate = event.mark, event.index, event.funding_rate
+    if not market.mark_held:
+        market.mark, market.index = event.mark, event.index
+    market.funding_rate = event.funding_rate
     if 0 < event.next_funding_ms - world.now_ms <= FUNDING_INTERVAL_MS:
         market.next_funding_ms = event.next_funding_ms
     feed.send_mark(world, market)

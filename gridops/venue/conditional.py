@@ -9,7 +9,7 @@ from typing import Any
 
 from gridops.venue import algos, conditions, filters, matching, ordering, private
 from gridops.venue.account import Account
-from gridops.venue.algos import CONDITIONAL_TYPES, TRAILING, Algo
+from gridops.venue.algos import CONDITIONAL_TYPES, Algo
 from gridops.venue.errors import VenueError
 from gridops.venue.orders import ER_TRIGGER_REJECT, EXPIRED, NEW, Order
 from gridops.venue.params import Params, choice, flag, integer, malformed, need, text
@@ -26,9 +26,7 @@ def place(world: World, account: Account, params: Params) -> Algo:
     made = _draft(world, account, market, params)
     if sum(1 for each in waiting(world, account) if each.symbol == made.symbol) >= MAX_WAITING:
         raise VenueError(-4045, "Reach max stop order limit.")
-    low_high = _prices(market, made.trigger.working_type)
-    if made.trigger.type != TRAILING and low_high is not None and made.trigger.reached(*low_high):
-        raise VenueError(-2021, "Order would immediately trigger.")
+    conditions.still_ahead(market, made.trigger)
     world.next_algo_id += 1
     world.algos[made.algo_id] = made
     world.waiting.setdefault(made.symbol, {})[made.algo_id] = made
@@ -115,28 +113,13 @@ def end(world: World, made: Algo, status: str, reason: str = "") -> None:
     private.algo_update(world, world.markets[made.symbol], made)
 
 
-def _prices(market: Market, working_type: str) -> tuple[int, int] | None:
-    """Lowest and highest price in ticks that the present operation has shown."""
-    if working_type == "MARK_PRICE":
-        mark = market.mark_price()
-        if mark is None:
-            return None
-        ticks = int(mark / market.units.price.size)
-        return ticks, ticks
-    prints = market.printed or list(market.tape.prints)[-1:]
-    if not prints:
-        return None
-    shown = [each.price_ticks for each in prints]
-    return min(shown), max(shown)
-
-
 def check(world: World, market: Market) -> None:
     """Set off what the prices of this operation have reached; what that trades may set off more."""
     held = world.waiting.get(market.spec.symbol)
     while held:
         due = None
         for each in held.values():
-            prices = _prices(market, each.trigger.working_type) if each.trigger is not None else None
+            prices = conditions.prices(market, each.trigger.working_type) if each.trigger is not None else None
             if prices is not None and each.trigger is not None and each.trigger.reached(*prices):
                 due = each
                 break

@@ -1,4 +1,7 @@
-"""Reads the condition of a conditional order from a call's parameters. Sits above filters, below the order rules."""
+"""The condition of a conditional order: read from a call's parameters, compared with what the market shows.
+
+Sits above filters, below the order rules; it changes nothing.
+"""
 
 from decimal import Decimal
 
@@ -19,3 +22,25 @@ def trigger(market: Market, params: Params, side: str, kind: str, at: str, activ
         raise VenueError(-2007, "Invalid callBack rate.")
     active = 0 if text(params, activation) is None else filters.price_ticks(market, params, activation)
     return Trigger(side, kind, 0, working, callback=int(distance * 100), activation_ticks=active)
+
+
+def still_ahead(market: Market, wanted: Trigger) -> None:
+    """-2021 when the price is there already; a trailing stop has no price of its own yet."""
+    shown = prices(market, wanted.working_type)
+    if wanted.type != TRAILING and shown is not None and wanted.reached(*shown):
+        raise VenueError(-2021, "Order would immediately trigger.")
+
+
+def prices(market: Market, working_type: str) -> tuple[int, int] | None:
+    """Lowest and highest price in ticks that the present operation has shown."""
+    if working_type == "MARK_PRICE":
+        mark = market.mark_price()
+        if mark is None:
+            return None
+        ticks = int(mark / market.units.price.size)
+        return ticks, ticks
+    prints = market.printed or list(market.tape.prints)[-1:]
+    if not prints:
+        return None
+    shown = [each.price_ticks for each in prints]
+    return min(shown), max(shown)

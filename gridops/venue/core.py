@@ -14,6 +14,7 @@ from gridops.venue import (
     clockwork,
     conditional,
     feed,
+    hands,
     market_routes,
     matching,
     order_routes,
@@ -149,6 +150,15 @@ class VenueCore:
         left = matching.take(self._world, self._world.market(symbol), side, price_ticks, lots, None)
         self._flush()
         return left
+
+    def interfere(self, name: str, *args: Any, account: str | None = None) -> Any:
+        """One act of `hands` by name; what it set off is sent before this returns."""
+        try:
+            if name in hands.BY_ACCOUNT:
+                return hands.BY_ACCOUNT[name](self._world, self._account(account), *args)
+            return hands.BY_SYMBOL[name](self._world, *args)
+        finally:
+            self._flush()
 
     def transfer(self, account_id: str, asset: str, amount: Decimal) -> None:
         """Deposit (positive) or withdraw (negative) by another hand."""

@@ -23,7 +23,7 @@ def price_ticks(market: Market, params: Params, name: str = "price") -> int:
     spec, price = market.spec, number(params, name)
     if price <= 0:
         raise VenueError(-4001, "Price less than 0.")
-    ticks = market.units.price.count(price)
+    ticks = market.units.price.count(price) if not price % spec.tick_size else None
     if ticks is None and _decimals(price) > spec.price_precision:
         raise VenueError(-1111, "Precision is over the maximum defined for this asset.")
     if price < spec.min_price:
@@ -40,7 +40,7 @@ def lots(market: Market, params: Params, *, market_order: bool) -> int:
     spec, quantity = market.spec, number(params, "quantity")
     if quantity <= 0:
         raise VenueError(-4003, "Quantity less than zero.")
-    count = market.units.qty.count(quantity)
+    count = market.units.qty.count(quantity) if not quantity % spec.step_size else None
     if count is None and _decimals(quantity) > spec.quantity_precision:
         raise VenueError(-1111, "Precision is over the maximum defined for this asset.")
     if quantity < spec.min_qty:

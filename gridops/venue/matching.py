@@ -21,7 +21,7 @@ from gridops.venue.orders import (
     Order,
 )
 from gridops.venue.settlement import forget_open, settle
-from gridops.venue.world import Market, World
+from gridops.venue.world import HeldBook, Market, World
 
 STP_TIFS = ("GTC", "IOC", "GTD")
 
@@ -153,6 +153,9 @@ def recheck_reduce_only(world: World, market: Market, account_id: str) -> None:
 def state_book(world: World, market: Market, event: BookSnapshot | DepthDiff) -> None:
     """Apply outside levels atomically, then fill what the market moved through."""
     bids, asks = market.book.bids, market.book.asks
+    if market.held_book is not None:
+        _remember(market.held_book, event)
+        return
     if isinstance(event, BookSnapshot):
         market.touched_bids.update(bids.replace_outside(event.bids))
         market.touched_asks.update(asks.replace_outside(event.asks))
@@ -166,6 +169,18 @@ def state_book(world: World, market: Market, event: BookSnapshot | DepthDiff) ->
                 touch_ask(price)
     uncross(world, market, bids, asks)
     uncross(world, market, asks, bids)
+
+
+def _remember(held: HeldBook, event: BookSnapshot | DepthDiff) -> None:
+    """While another book is shown, only note what the source says."""
+    if isinstance(event, BookSnapshot):
+        held.bids, held.asks = dict(event.bids), dict(event.asks)
+        return
+    for levels, changes in ((held.bids, event.bids), (held.asks, event.asks)):
+        levels.update(changes)
+        for price, lots in changes:
+            if not lots:
+                levels.pop(price, None)
 
 
 def uncross(world: World, market: Market, own: Side, opposite: Side) -> None:

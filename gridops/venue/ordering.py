@@ -273,6 +273,7 @@ def place(world: World, account: Account, params: Params, *, strategy_id: int = 
 def _condition(market: Market, params: Params, order: Order) -> None:
     """The older conditional order, before these moved to their own route: open, but outside the book."""
     order.trigger = conditions.trigger(market, params, order.side, order.type, "stopPrice", "activationPrice")
+    conditions.still_ahead(market, order.trigger)
     order.held, order.stop_ticks = True, order.trigger.ticks
     order.orig_type, order.working_type = order.type, order.trigger.working_type
     order.price_protect = bool(flag(params, "priceProtect"))

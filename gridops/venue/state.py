@@ -38,6 +38,7 @@ _CLASSES: dict[str, type[Any]] = {
         tape.Tape,
         world.Countdown,
         world.Funding,
+        world.HeldBook,
         world.Market,
         World,
         Fidelity,

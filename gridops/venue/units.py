@@ -52,9 +52,10 @@ class Scale:
 class Units:
     """Price grid and quantity grid of a symbol."""
 
-    __slots__ = ("lot_value", "price", "qty")
+    __slots__ = ("lot_value", "price", "qty", "step_size", "tick_size")
 
     def __init__(self, tick_size: Decimal, step_size: Decimal) -> None:
+        self.tick_size, self.step_size = tick_size, step_size
         self.price = Scale(tick_size)
         self.qty = Scale(step_size)
         self.lot_value = tick_size * step_size

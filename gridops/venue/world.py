@@ -33,6 +33,14 @@ class Funding:
 
 
 @dataclass(slots=True)
+class HeldBook:
+    """What the source says of the outside book while another one is shown: lots by price in ticks."""
+
+    bids: dict[int, int]
+    asks: dict[int, int]
+
+
+@dataclass(slots=True)
 class Market:
     """One symbol: rules, book, tape, prices, counters."""
 
@@ -48,6 +56,11 @@ class Market:
     update_id: int = 1_000
     sent_update_id: int = 1_000
     mark_sent_ms: int = 0
+    mark_held: bool = False
+    """The mark is forced; the source's statements are not taken."""
+    held_book: HeldBook | None = None
+    grid: list[Decimal] = field(default_factory=list)
+    """Tick and step that prices and quantities are counted in; the rules may have become coarser."""
     top_sent: list[int] = field(default_factory=list)
     book: Book = field(default_factory=Book, metadata={"transient": True})
     units: Units = field(init=False, metadata={"transient": True})
@@ -58,7 +71,9 @@ class Market:
     printed: list[Print] = field(default_factory=list, metadata={"transient": True})
 
     def __post_init__(self) -> None:
-        self.units = Units(self.spec.tick_size, self.spec.step_size)
+        if not self.grid:
+            self.grid = [self.spec.tick_size, self.spec.step_size]
+        self.units = Units(*self.grid)
 
     def mark_price(self) -> Decimal | None:
         """The source's mark; without one the visible mid, else the last trade."""

@@ -15,12 +15,13 @@ from typing import Any
 
 import aiohttp
 from gridops.venue.core import Fidelity, VenueCore
-from gridops.venue.market.events import BookSnapshot, MarketTrade, MarkPrice
+from gridops.venue.market.events import BookSnapshot, MarketTrade, MarkPrice, SymbolSpec
 from gridops.venue.server import derived
 from gridops.venue.server.auth import signature_of, ws_payloads
 from gridops.venue.server.clock import RealClock
 from tests.venue.core_kit import BTC
 from tests.venue.wire_client import KEY, SECRET, Bench, bench
+from tests.venue.wire_stub import ListMarket
 
 Kept = dict[str, list[Any]]
 PUBLIC = ("btcusdt@depth@100ms", "btcusdt@depth5@100ms", "btcusdt@bookTicker", "!bookTicker", "btcusdt@trade")
@@ -54,12 +55,14 @@ OWN: tuple[tuple[str, dict[str, str]], ...] = (
 
 
 @asynccontextmanager
-async def live_venue(fidelity: Fidelity | None = None) -> AsyncIterator[Bench]:
+async def live_venue(
+    fidelity: Fidelity | None = None, spec: SymbolSpec = BTC, market: ListMarket | None = None
+) -> AsyncIterator[Bench]:
     """The whole venue in this process: real core behind the real server, one account with 10,000 USDT."""
     clock = RealClock()
-    core = VenueCore(symbols=(BTC,), start_ms=clock.now_ms(), seed=7, fidelity=fidelity or Fidelity())
+    core = VenueCore(symbols=(spec,), start_ms=clock.now_ms(), seed=7, fidelity=fidelity or Fidelity())
     core.add_account("acc", api_key=KEY, api_secret=SECRET, wallet={"USDT": Decimal(10_000), "BNB": Decimal(2)})
-    async with bench(core, clock=clock) as venue:
+    async with bench(core, clock=clock, market=market) as venue:
         state_book(venue)
         yield venue
 

@@ -48,7 +48,7 @@ class Bench:
             return await self.raw(method, path, query, headers)
         return await self.raw(method, f"{path}?{query}", "", headers)
 
-    async def control(self, name: str, **body: Any) -> "Reply":
+    async def control(self, name: str, /, **body: Any) -> "Reply":
         import json
 
         return await self.raw("POST", f"/control/{name}", json.dumps(body), {"X-Control-Token": TOKEN})

@@ -3,6 +3,7 @@
 Sits between the fault plan and the floor. Faults of single requests and events are carried out where those pass.
 """
 
+from gridops.venue.server import interference
 from gridops.venue.server.faults import Fault
 from gridops.venue.server.floor import Floor
 
@@ -29,13 +30,24 @@ def carry_out(floor: Floor, fault: Fault) -> None:
             _expire_keys(floor, fault)
         case "rest.ban":
             floor.rates.ban(floor.clock.now_ms() + fault.args.get("ms", 120_000))
+        case "ws.flood":
+            floor.hub.flood(target, fault.args.get("count", 1_000))
         case "clock.skew":
             floor.clock.skew_ms = fault.args.get("ms", 0)
+        case "clock.step":
+            floor.clock.skew_ms += fault.args.get("ms", 0)
+        case "clock.pause":
+            floor.clock.stand_still()
+            _end_later(floor, fault, "clock.resume")
+        case "clock.resume":
+            floor.clock.run_again()
         case "market.pause":
             floor.feed.pause(floor.clock.now_ms())
             _end_later(floor, fault, "market.resume")
         case "market.resume":
             floor.feed.resume(floor.clock.now_ms())
+        case _:
+            interference.carry_out(floor, fault)
 
 
 def _expire_keys(floor: Floor, fault: Fault) -> None:

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from gridops.venue.server import pump
 from gridops.venue.server.control import ControlFace
+from gridops.venue.server.faults import Facts
 from gridops.venue.server.floor import Floor
 from gridops.venue.server.gateway import Gateway
 from gridops.venue.server.http import http_server
@@ -88,6 +89,8 @@ class VenueServer:
     async def _socket(self, http: web.BaseRequest, path: str) -> web.StreamResponse:
         if http.headers.get("Upgrade", "").lower() != "websocket":
             return as_json({"code": -1000, "msg": "This path serves websockets only."}, 400)
+        if self._floor.faults_for(Facts("connect", "GET", path)):
+            return as_json({"code": -1016, "msg": "This service is no longer available."}, 503)
         try:
             return await (self._ws_api.handle(http) if path == WS_API_PATH else self._streams.handle(http, path))
         except web.HTTPException as error:

@@ -51,6 +51,11 @@ class KeyRing:
         """Every key, oldest first."""
         return list(self._by_key.values())
 
+    def owner_of(self, api_key: str | None) -> str | None:
+        """The account of a key, without a judgement."""
+        found = self._by_key.get(api_key or "")
+        return None if found is None else found.account
+
     def identify(self, api_key: str | None) -> Credentials:
         """The owner of a key; -2014 when it is no key at all, -2015 when nobody owns it (both HTTP 401)."""
         if api_key is None or not _KEY.match(api_key):

@@ -19,12 +19,41 @@ class VenueClock(Protocol):
     def wire_ms(self) -> int:
         """The time clients are told and judged by."""
 
+    def stand_still(self) -> None:
+        """Stop the shown time."""
 
-class RealClock:
+    def run_again(self) -> None:
+        """Let the shown time run."""
+
+
+class _Shown:
+    """The time the wire shows: the core's, skewed, or standing still."""
+
+    def __init__(self) -> None:
+        self.skew_ms = 0
+        self._still_ms: int | None = None
+
+    def now_ms(self) -> int:
+        raise NotImplementedError
+
+    def wire_ms(self) -> int:
+        """The core's time plus the skew under test, or the moment the shown clock was stopped at."""
+        return self.now_ms() + self.skew_ms if self._still_ms is None else self._still_ms
+
+    def stand_still(self) -> None:
+        """Show this moment from now on."""
+        self._still_ms = self.wire_ms()
+
+    def run_again(self) -> None:
+        """Show the present again: a jump over the time stood still."""
+        self._still_ms = None
+
+
+class RealClock(_Shown):
     """The machine's wall clock, held still while it steps back."""
 
     def __init__(self, floor_ms: int = 0) -> None:
-        self.skew_ms = 0
+        super().__init__()
         self._last_ms = floor_ms
 
     def now_ms(self) -> int:
@@ -32,25 +61,17 @@ class RealClock:
         self._last_ms = max(self._last_ms, time.time_ns() // 1_000_000)
         return self._last_ms
 
-    def wire_ms(self) -> int:
-        """Wall time plus the skew under test."""
-        return self.now_ms() + self.skew_ms
 
-
-class ManualClock:
+class ManualClock(_Shown):
     """Moves only when told; for drills that need the same run twice."""
 
     def __init__(self, start_ms: int) -> None:
-        self.skew_ms = 0
+        super().__init__()
         self._now_ms = start_ms
 
     def now_ms(self) -> int:
         """The time last set."""
         return self._now_ms
-
-    def wire_ms(self) -> int:
-        """The time last set plus the skew under test."""
-        return self._now_ms + self.skew_ms
 
     def advance(self, by_ms: int) -> None:
         """Move forward by a non-negative number of milliseconds."""

@@ -80,6 +80,7 @@ class ControlFace:
         if "id" not in body:
             floor.hub.muted.clear()
             floor.clock.skew_ms = 0
+            floor.clock.run_again()
         return {"cleared": floor.faults.clear(body.get("id"))}
 
     def _trade(self, body: Body) -> dict[str, Any]:
@@ -108,11 +109,8 @@ class ControlFace:
     def _hook(self, name: str, *args: Any) -> dict[str, Any]:
         """A hook of the core that only this hand may pull."""
         floor = self._floor
-        hook = getattr(floor.core, name, None)
-        if hook is None:
-            raise ValueError(f"this core has no {name}")
         try:
-            result = hook(*args)
+            result = floor.core_hook(name, *args)
         finally:
             floor.on_dirty()
             floor.publish()

@@ -6,53 +6,18 @@ refuses unknown verbs, keys and value types, so that a drill never passes becaus
 
 import random
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from gridops.domain.values import value
 from gridops.errors import ConfigError
-
-REQUEST_VERBS: dict[str, frozenset[str]] = {
-    "rest.http": frozenset({"status", "body", "code", "msg", "headers"}),
-    "rest.apply_then_http": frozenset({"status", "body", "code", "msg", "headers"}),
-    "rest.delay": frozenset({"ms"}),
-    "rest.delay_resp": frozenset({"ms"}),
-    "rest.drop_req": frozenset(),
-    "rest.drop_resp": frozenset(),
-    "rest.html": frozenset({"status"}),
-    "rest.trunc": frozenset({"bytes"}),
-    "rest.overload": frozenset(),
-}
-"""Verbs that hit one request, and the arguments each takes."""
-EVENT_VERBS: dict[str, frozenset[str]] = {
-    "ws.drop": frozenset(),
-    "ws.dup": frozenset(),
-    "ws.delay": frozenset({"ms"}),
-    "ws.reorder": frozenset(),
-}
-"""Verbs that hit one stream event."""
-ACTION_VERBS: dict[str, frozenset[str]] = {
-    "ws.silent": frozenset({"target"}),
-    "ws.unmute": frozenset({"target"}),
-    "ws.halfopen": frozenset({"target"}),
-    "ws.close": frozenset({"target", "code"}),
-    "ws.expire_key": frozenset({"silent"}),
-    "rest.ban": frozenset({"ms"}),
-    "clock.skew": frozenset({"ms"}),
-    "market.pause": frozenset(),
-    "market.resume": frozenset(),
-}
-"""Verbs that happen once, at their time."""
-ALIASES = {"expire_key": "ws.expire_key", "ban": "rest.ban", "ws.gap": "ws.drop", "unmute": "ws.unmute"}
-TARGETS = ("market", "user", "ws_api", "all")
+from gridops.venue.server.fault_verbs import ACTION_VERBS, ALIASES, ARG_TYPES, CHOICES, EVENT_VERBS, REQUEST_VERBS
 
 _SELECTOR_KEYS = frozenset({"method", "path", "symbol", "event", "stream", "account", "channel", "client_id", "nth"})
 _FAULT_KEYS = frozenset({"verb", "selector", "n", "probability", "seed", "at_ms", "for_ms", "args"})
-_ARG_TYPES: dict[str, type] = {
-    "status": int, "code": int, "ms": int, "bytes": int, "body": str, "msg": str, "target": str, "silent": bool,
-    "headers": dict,
-}  # fmt: skip
+
+_PASSING = EVENT_VERBS.keys() - {"ws.ack_no_data"}
 
 
 @value
@@ -79,16 +44,18 @@ class Fault:
         self.at_ms = int(spec.get("at_ms", 0))
         self.for_ms: int | None = spec.get("for_ms")
         self.hits = 0
+        self.failure: str | None = None
+        """Why the core would not do it."""
         self._seen = 0
         self._probability = float(spec.get("probability", 1.0))
-        self._chance = random.Random(f"{spec.get('seed', 0)}:{self.verb}")
+        self.chance = random.Random(f"{spec.get('seed', 0)}:{self.verb}")
 
     def strikes(self, facts: Facts, elapsed_ms: int) -> bool:
         """Whether this request or event is hit; every match draws from the fault's own seeded sequence."""
         if not self._in_time(elapsed_ms) or self.left == 0 or not self._matches(facts):
             return False
         self._seen += 1
-        lucky = self._chance.random() < self._probability
+        lucky = self.chance.random() < self._probability
         nth = self.selector.get("nth")
         if not lucky or (nth is not None and self._seen != nth):
             return False
@@ -102,6 +69,7 @@ class Fault:
         return {
             "id": self.fault_id, "verb": self.verb, "selector": self.selector, "args": self.args, "n_left": self.left,
             "hits": self.hits, "matched": self._seen, "at_ms": self.at_ms, "for_ms": self.for_ms,
+            "failure": self.failure,
         }  # fmt: skip
 
     def _in_time(self, elapsed_ms: int) -> bool:
@@ -130,6 +98,9 @@ class FaultPlan:
         fault = Fault(self._next_id, spec)
         fault.at_ms += elapsed_ms
         self._next_id += 1
+        if fault.verb == "venue.maintenance":
+            # Whoever is connected is sent away; the requests of the time are refused where they pass.
+            self.arm({"verb": "ws.close", "at_ms": spec.get("at_ms", 0)}, elapsed_ms)
         if fault.verb in ACTION_VERBS:
             self._due.append((fault.at_ms, fault))
             self._due.sort(key=lambda pair: (pair[0], pair[1].fault_id))
@@ -149,8 +120,18 @@ class FaultPlan:
         """The faults that hit a request or an event, in arming order."""
         if not self._armed:
             return []
-        verbs = EVENT_VERBS if facts.event else REQUEST_VERBS
+        verbs: Iterable[str] = EVENT_VERBS if facts.event else REQUEST_VERBS
+        if facts.channel == "connect":
+            verbs = ("venue.maintenance",)
+        elif facts.event == "SUBSCRIBE":
+            verbs = ("ws.ack_no_data",)
+        elif facts.event:
+            verbs = _PASSING
         return [each for each in self._armed if each.verb in verbs and each.strikes(facts, elapsed_ms)]
+
+    def watching(self, verb: str) -> list[Fault]:
+        """Armed faults of one verb, whether or not they will still strike."""
+        return [each for each in self._armed if each.verb == verb and each.left != 0]
 
     def actions_due(self, elapsed_ms: int) -> list[Fault]:
         """Actions whose time has come; each is returned once."""
@@ -163,8 +144,9 @@ class FaultPlan:
 
     def follow_up(self, fault: Fault, verb: str, at_ms: int) -> None:
         """Schedule what ends an action, such as unmuting after `for_ms`."""
-        spec = {"verb": verb, "args": {"target": fault.args.get("target", "all")}}
-        self.arm(spec | {"at_ms": at_ms})
+        args = {"target": fault.args["target"]} if "target" in fault.args else {}
+        selector = {name: held for name, held in fault.selector.items() if name in ("symbol", "account")}
+        self.arm({"verb": verb, "args": args, "selector": selector, "at_ms": at_ms})
 
     def next_action_ms(self) -> int | None:
         """Elapsed time of the next scheduled action."""
@@ -233,9 +215,10 @@ def _check_numbers(spec: Mapping[str, Any], selector: Mapping[str, Any]) -> None
 
 def _check_args(args: Mapping[str, Any]) -> None:
     for name, given in args.items():
-        if type(given) is not _ARG_TYPES[name]:
-            raise ConfigError(f"{name} must be of type {_ARG_TYPES[name].__name__}")
-    if args.get("target", "all") not in TARGETS:
-        raise ConfigError(f"target must be one of {', '.join(TARGETS)}")
+        allowed = ARG_TYPES[name] if isinstance(ARG_TYPES[name], tuple) else (ARG_TYPES[name],)
+        if type(given) not in allowed:  # type: ignore[operator]
+            raise ConfigError(f"{name} must be of type {' or '.join(kind.__name__ for kind in allowed)}")  # type: ignore[union-attr]
+        if name in CHOICES and given not in CHOICES[name]:
+            raise ConfigError(f"{name} must be one of {', '.join(CHOICES[name])}")
     if not 100 <= args.get("status", 200) <= 599:
         raise ConfigError("status must lie between 100 and 599")

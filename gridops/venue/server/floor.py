@@ -89,6 +89,18 @@ class Floor:
         """Armed faults that hit a request or an event now."""
         return self.faults.hitting(facts, self.elapsed_ms())
 
+    def first_symbol(self) -> str:
+        """The symbol meant by whoever names none."""
+        known = getattr(self.core, "symbols", None)
+        return str(known()[0].symbol) if known is not None else ""
+
+    def core_hook(self, name: str, *args: Any, **named: Any) -> Any:
+        """A hook of the core outside its call interface; ValueError when this core has none of that name."""
+        hook = getattr(self.core, name, None)
+        if hook is None:
+            raise ValueError(f"this core has no {name}")
+        return hook(*args, **named)
+
     def touch(self) -> None:
         """A client was here; the idle time starts anew."""
         self.last_seen_s = asyncio.get_running_loop().time()

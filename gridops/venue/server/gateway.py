@@ -14,13 +14,14 @@ import orjson
 
 from gridops.domain.values import value
 from gridops.venue.errors import VenueError
-from gridops.venue.server import auth, params
+from gridops.venue.server import auth, outcomes, params
 from gridops.venue.server.faults import Facts, Fault
 from gridops.venue.server.floor import Floor
 from gridops.venue.server.journal import Entry
+from gridops.venue.server.outcomes import Answer
+from gridops.venue.server.replica import Replicas
 from gridops.venue.server.routes import ROUTES, Route, Security
 
-ORDER_PATHS = frozenset({"/fapi/v1/order", "/fapi/v1/batchOrders"})
 LISTEN_KEY = "/fapi/v1/listenKey"
 _PREVIEW = 300
 _TURNS = 3
@@ -40,14 +41,14 @@ class Request:
 
 
 @value
-class Answer:
-    """What to send back. `body` is JSON already, unless a fault says otherwise."""
+class Visit:
+    """One request on its way through, with what was readable of it and the faults that hit it."""
 
-    status: int
-    body: bytes
-    headers: dict[str, str]
-    content_type: str = "application/json"
-    account: str | None = None
+    request: Request
+    given: dict[str, str]
+    refusal: VenueError | None
+    entry: Entry
+    faults: Sequence[Fault]
 
 
 class Gateway:
@@ -55,6 +56,7 @@ class Gateway:
 
     def __init__(self, floor: Floor) -> None:
         self._floor = floor
+        self._replicas = Replicas(floor.core)
 
     async def serve(self, request: Request) -> Answer | None:
         """Answer a request; None means that the client gets no reply at all."""
@@ -62,53 +64,52 @@ class Gateway:
         floor.touch()
         given, refusal = _read(request)
         entry = floor.journal.open(floor.clock.now_ms(), request.channel, request.method, request.path, given)
+        self._keep_past()
         faults = floor.faults_for(_facts(request, given, floor))
         if faults:
             entry.fault = ",".join(fault.verb for fault in faults)
-        await _sleep_for(faults, "rest.delay")
-        answer = _instead(faults, given, request)
-        if answer is None and not _has(faults, "rest.drop_req"):
-            answer = self._answer(request, given, refusal, entry)
+        await outcomes.sleep_for(faults, "rest.delay")
+        answer = outcomes.instead(faults, given, request.method, request.path)
+        if answer is None and not outcomes.has(faults, "rest.drop_req"):
+            visit = Visit(request, given, refusal, entry, faults)
+            self._fill(visit, "before", None)
+            answer = self._answer(visit)
+            self._fill(visit, "after", answer)
             await _let_events_go()
-            answer = _afterwards(faults, answer)
-            await _sleep_for(faults, "rest.delay_resp")
+            answer = outcomes.afterwards(faults, answer)
+            await outcomes.sleep_for(faults, "rest.delay_resp")
         if answer is not None:
             answer.headers.update(floor.rates.weight_header(floor.clock.now_ms()))
             entry.status = answer.status
         return answer
 
-    def _answer(
-        self, request: Request, given: dict[str, str], refusal: VenueError | None, entry: Entry
-    ) -> Answer | None:
-        floor = self._floor
+    def _answer(self, visit: Visit) -> Answer:
+        floor, request, entry = self._floor, visit.request, visit.entry
         route = ROUTES.get((request.method, request.path))
         headers: dict[str, str] = {}
         try:
             floor.settle()
-            floor.rates.charge(floor.clock.now_ms(), route.weight(given) if route else 1)
+            floor.rates.charge(floor.clock.now_ms(), route.weight(visit.given) if route else 1)
             if route is None:
                 floor.journal.count_unknown(request.method, request.path)
                 text = f"Path {request.path[:_PREVIEW]}, Method {request.method[:16]} is invalid"
                 raise VenueError(-5000, text, status=404)
-            body = self._judged(request, route, given, refusal, entry, headers)
+            body = self._judged(visit, route, headers)
             return Answer(200, orjson.dumps(body), headers, account=entry.account)
         except VenueError as error:
             return self._refused(error, headers, entry)
         except Exception as error:
             return self._failed(error, entry)
 
-    def _judged(
-        self, request: Request, route: Route, given: dict[str, str], refusal: VenueError | None, entry: Entry,
-        headers: dict[str, str],
-    ) -> Any:  # fmt: skip
+    def _judged(self, visit: Visit, route: Route, headers: dict[str, str]) -> Any:
         """Key, form, signature, window, order limits, mandatory parameters, then the core."""
-        floor = self._floor
+        floor, given, request = self._floor, visit.given, visit.request
         owner = None
         if route.security is not Security.NONE:
             owner = floor.keys.identify(request.api_key)
-            entry.account = owner.account
-        if refusal is not None:
-            raise refusal
+            visit.entry.account = owner.account
+        if visit.refusal is not None:
+            raise visit.refusal
         if owner is not None and route.security is Security.SIGNED:
             if "timestamp" not in given:
                 raise params.mandatory("timestamp")
@@ -119,7 +120,41 @@ class Gateway:
         for name in route.required:
             if name not in given:
                 raise params.mandatory(name)
-        return self._routed(request, route, given, entry)
+        return self._routed(visit, route)
+
+    def _fill(self, visit: Visit, point: str, answer: Answer | None) -> None:
+        """A `venue.fill` fault: the order of this request trades just before or just after it is applied."""
+        floor, given = self._floor, visit.given
+        for fault in visit.faults:
+            if fault.verb != "venue.fill" or fault.args.get("point", "after") != point or "symbol" not in given:
+                continue
+            named = {name: given[name] for name in ("orderId", "origClientOrderId") if name in given}
+            if answer is not None and answer.status == 200:
+                named = {"orderId": str(orjson.loads(answer.body).get("orderId", 0))}
+            account = floor.keys.owner_of(visit.request.api_key)
+            if account is not None and named:
+                lots = fault.args.get("lots")
+                floor.core_hook("interfere", "fill_order", given["symbol"], named, lots, account=account)
+                floor.on_dirty()
+                floor.publish()
+
+    def _keep_past(self) -> None:
+        """Copies for later stale reads, taken before this request changes anything."""
+        watching = self._floor.faults.watching("rest.stale_read")
+        if not watching:
+            self._replicas.forget()
+        for fault in watching:
+            self._replicas.watch(self._floor.clock.now_ms(), fault.args.get("lag_ms", 1_000))
+
+    def _lagging(self, visit: Visit, sent: dict[str, Any]) -> Any | None:
+        """What a read copy answers when a `rest.stale_read` fault asks one; None without such a fault."""
+        floor, request = self._floor, visit.request
+        now_ms = floor.clock.now_ms()
+        for fault in visit.faults:
+            if fault.verb == "rest.stale_read" and request.method == "GET":
+                copy = self._replicas.as_of(now_ms - fault.args.get("lag_ms", 1_000))
+                return copy.call(visit.entry.account, request.method, request.path, sent, copy.now_ms)
+        return None
 
     def _charge_orders(self, account: str, route: Route, headers: dict[str, str]) -> None:
         rates, now_ms = self._floor.rates, self._floor.clock.now_ms()
@@ -128,15 +163,18 @@ class Gateway:
         finally:
             headers.update(rates.order_headers(account, now_ms))
 
-    def _routed(self, request: Request, route: Route, given: dict[str, str], entry: Entry) -> Any:
-        floor, account = self._floor, entry.account
+    def _routed(self, visit: Visit, route: Route) -> Any:
+        floor, request, account = self._floor, visit.request, visit.entry.account
         if request.path == LISTEN_KEY and account is not None:
             return self._listen_key(request.method, account)
         if request.path == "/fapi/v1/rateLimit/order" and account is not None:
             return floor.rates.order_limits(account, floor.clock.now_ms(), counted=False)
-        sent = params.with_lists({name: held for name, held in given.items() if name not in _WIRE_ONLY})
+        sent = params.with_lists({name: held for name, held in visit.given.items() if name not in _WIRE_ONLY})
+        past = self._lagging(visit, sent)
+        if past is not None:
+            return past
         body = floor.call(account, request.method, request.path, sent, writes=route.changes_account)
-        entry.applied = route.changes_account
+        visit.entry.applied = route.changes_account
         if request.path in ("/fapi/v1/time", "/fapi/v1/exchangeInfo"):
             return {**body, "serverTime": floor.clock.wire_ms()}
         return body
@@ -183,14 +221,10 @@ def _read(request: Request) -> tuple[dict[str, str], VenueError | None]:
 
 def _facts(request: Request, given: dict[str, str], floor: Floor) -> Facts:
     client_id = given.get("newClientOrderId") or given.get("origClientOrderId") or ""
-    account = next((each.account for each in floor.keys.all() if each.api_key == request.api_key), "")
+    account = floor.keys.owner_of(request.api_key) or ""
     return Facts(
         request.channel, request.method, request.path, given.get("symbol", ""), account=account, client_id=client_id
     )
-
-
-def _has(faults: Sequence[Fault], verb: str) -> bool:
-    return any(fault.verb == verb for fault in faults)
 
 
 async def _let_events_go() -> None:
@@ -200,61 +234,3 @@ async def _let_events_go() -> None:
     """
     for _ in range(_TURNS):
         await asyncio.sleep(0)
-
-
-async def _sleep_for(faults: Sequence[Fault], verb: str) -> None:
-    for fault in faults:
-        if fault.verb == verb:
-            await asyncio.sleep(fault.args.get("ms", 1_000) / 1_000)
-
-
-def _instead(faults: Sequence[Fault], given: dict[str, str], request: Request) -> Answer | None:
-    """The reply of a fault that keeps the request from being applied."""
-    for fault in faults:
-        if fault.verb == "rest.http":
-            return _canned(fault)
-        if fault.verb == "rest.html":
-            page = b"<html><body><h1>502 Bad Gateway</h1></body></html>"
-            return Answer(fault.args.get("status", 502), page, {}, "text/html")
-        if fault.verb == "rest.overload" and _is_shed(given, request):
-            text = "Request throttled by system-level protection. Reduce-only/close-position orders are exempt."
-            return Answer(503, orjson.dumps({"code": -1008, "msg": f"{text} Please try again."}), {})
-    return None
-
-
-def _afterwards(faults: Sequence[Fault], answer: Answer | None) -> Answer | None:
-    """What the client is told although the request was applied."""
-    for fault in faults:
-        if fault.verb == "rest.apply_then_http":
-            return _canned(fault)
-        if fault.verb == "rest.drop_resp":
-            return None
-        if fault.verb == "rest.trunc" and answer is not None:
-            cut = answer.body[: fault.args.get("bytes", len(answer.body) // 2)]
-            return Answer(answer.status, cut, answer.headers, answer.content_type, answer.account)
-    return answer
-
-
-def _canned(fault: Fault) -> Answer:
-    """Status and body of the fault; without a body the venue's 'execution status unknown' error."""
-    args = fault.args
-    body = args.get("body")
-    if body is None:
-        text = args.get("msg", "Unknown error, please check your request or try again later.")
-        body = orjson.dumps({"code": args.get("code", -1000), "msg": text}).decode()
-    kind = "application/json" if body[:1] in ("{", "[") else "text/plain"
-    headers = {str(name): str(text) for name, text in args.get("headers", {}).items()}
-    return Answer(args.get("status", 503), body.encode(), headers, kind)
-
-
-def _is_shed(given: dict[str, str], request: Request) -> bool:
-    """Whether overload protection sheds this order write; what is reduce-only in every leg is exempt."""
-    if request.path not in ORDER_PATHS or request.method not in ("POST", "PUT"):
-        return False
-    if request.path.endswith("/order"):
-        return given.get("reduceOnly", "").lower() != "true"
-    try:
-        legs = params.with_lists(given).get("batchOrders", [])
-    except VenueError:
-        return True
-    return not all(leg.get("reduceOnly") == "true" for leg in legs)

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from gridops.venue.events import StreamEvent
+from gridops.venue.server import rewriting
 from gridops.venue.server.connection import Connection, Kind
 from gridops.venue.server.depth_windows import DepthWindows, partial_levels
 from gridops.venue.server.faults import Facts, Fault
@@ -33,6 +34,7 @@ class Hub:
         self._connections: list[Connection] = []
         self._windows = DepthWindows()
         self._held: dict[str, bytes] = {}
+        self._last: dict[str, tuple[Facts, list[Connection], bytes]] = {}
         self.muted: set[str] = set()
         self.sent = 0
 
@@ -105,6 +107,13 @@ class Hub:
             facts = Facts(Kind.MARKET.value, symbol=symbol, event=str(first.get("e")), stream=stream)
             self._deliver(facts, list(listeners), orjson.dumps(payload))
 
+    def flood(self, target: str, count: int) -> None:
+        """Repeat the last event of every stream that many times to its listeners."""
+        for facts, listeners, data in list(self._last.values()):
+            if target in ("all", facts.channel):
+                for _ in range(count):
+                    self._push(facts, [each for each in listeners if each in self._connections], data)
+
     def expire(self, account: str, key: str, now_ms: int, *, silent: bool = False) -> None:
         """The account's listen key died: say so (unless silent) and send its sockets nothing more."""
         if not silent:
@@ -130,6 +139,7 @@ class Hub:
 
     def _deliver(self, facts: Facts, listeners: list[Connection], data: bytes) -> None:
         copies, delay_s, hold = 1, 0.0, False
+        self._last[facts.stream] = facts, listeners, data
         for fault in self._faults_for(facts):
             match fault.verb:
                 case "ws.drop":
@@ -140,6 +150,8 @@ class Hub:
                     delay_s += fault.args.get("ms", 1_000) / 1_000
                 case "ws.reorder":
                     hold = True
+                case "ws.mutate":
+                    data = rewriting.mutated(data, fault)
         if hold:
             self._hold(facts, listeners, data)
             return

@@ -7,7 +7,8 @@ cover the raw text; it refuses bodies beyond the bound before reading them in.
 from aiohttp import web
 
 from gridops.venue.server import auth, params
-from gridops.venue.server.gateway import Answer, Gateway, Request
+from gridops.venue.server.gateway import Gateway, Request
+from gridops.venue.server.outcomes import Answer
 
 MAX_BODY = 256 * 1024
 

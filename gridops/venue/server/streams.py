@@ -11,6 +11,7 @@ import orjson
 from aiohttp import web
 
 from gridops.venue.server.connection import Connection, Kind
+from gridops.venue.server.faults import Facts
 from gridops.venue.server.floor import Floor
 
 MAX_STREAMS = 1_024
@@ -44,7 +45,7 @@ class StreamFace:
         connection = Connection(Kind.MARKET, self._floor.rules, combined=shape == "stream")
         wanted = http.query.get("streams", "").split("/") if shape == "stream" else tail.split("/")
         known = _CLASSES[face]
-        streams = [name for name in wanted if known.match(name)][:MAX_STREAMS]
+        streams = [name for name in wanted if known.match(name) and not self._withheld(name)][:MAX_STREAMS]
 
         async def on_text(socket: Connection, text: str) -> None:
             self._on_text(socket, text, known)
@@ -125,14 +126,22 @@ class StreamFace:
             return _error(2, f"Invalid request: stream not served here: {bad[0][:80]!a}", frame_id)
         if len(connection.subscriptions) + len(names) > MAX_STREAMS:
             return _error(2, "Invalid request: too many streams", frame_id)
-        self._floor.hub.subscribe(connection, names)
+        self._floor.hub.subscribe(connection, [name for name in names if not self._withheld(name)])
         return {"result": None, "id": frame_id}
+
+    def _withheld(self, name: str) -> bool:
+        """A fault acknowledges the subscription and forgets it."""
+        symbol = name.partition("@")[0].upper()
+        facts = Facts(Kind.MARKET.value, symbol=symbol, event="SUBSCRIBE", stream=name)
+        return bool(self._floor.faults_for(facts))
 
 
 def is_stream_path(path: str) -> bool:
     """Whether a path belongs to the stream faces."""
     face, shape, _tail = _split(path)
-    return (shape == "ws" and face in ("public", "market", "private")) or (shape == "stream" and face in (*_CLASSES, "private"))
+    return (shape == "ws" and face in ("public", "market", "private")) or (
+        shape == "stream" and face in (*_CLASSES, "private")
+    )
 
 
 def _split(path: str) -> tuple[str, str, str]:

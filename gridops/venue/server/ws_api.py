@@ -16,7 +16,8 @@ from gridops.venue.errors import VenueError
 from gridops.venue.server import auth
 from gridops.venue.server.connection import Connection, Kind
 from gridops.venue.server.floor import Floor
-from gridops.venue.server.gateway import Answer, Gateway, Request
+from gridops.venue.server.gateway import Gateway, Request
+from gridops.venue.server.outcomes import Answer
 from gridops.venue.server.params import INT64_MAX
 
 PATH = "/ws-fapi/v1"
