@@ -32,6 +32,7 @@ from gridops.venue.market.events import MarketEvent
 
 ACCOUNT, OTHER_HAND, TAG = "sim", "other", "s1m0"
 WARM_NS = 10 * SECOND
+OPENED_NS = WARM_NS + 40 * SECOND
 SETTLE_NS = 100 * SECOND
 
 RULES = Rules(
@@ -62,7 +63,7 @@ class Day:
         self.judge = Judge(grid, rules, TAG, self.clock.true_ms)
         self.disk = Disk()
         self.disk.on_row.append(self.judge.on_row)
-        self.latch, self.reserve = SimLatch(), SimReserve()
+        self.latch, self.reserve = SimLatch(), SimReserve(self.judge.intents.read_effects)
         self._user = self._link("user", faults.user, ordered=True)
         self._market = self._link("market", faults.market, ordered=True)
         self.rest = self._rest(faults.rest)
@@ -117,6 +118,11 @@ class Day:
         state = self._state()
         assert state is not None
         self.judge.settle(state, self.core.truth(), ACCOUNT)
+
+    def close(self) -> None:
+        """Let go of what was under way when the run ended."""
+        if self.process is not None:
+            self.process.close()
 
     def _calm_down(self) -> None:
         self.rest.faults = RestFaults()
@@ -402,6 +408,8 @@ class Day:
 
     def _do_foreign_order(self, chance: Random) -> None:
         """Another hand buys or sells a little on the same account, at the market."""
+        if self._opening():
+            return
         self._foreign += 1
         params = {
             "symbol": self.rules.symbols[0],
@@ -412,6 +420,12 @@ class Day:
         }
         self.rest.by_another_hand("POST", "/fapi/v1/order", params)
 
+    def _opening(self) -> bool:
+        """Is the account being read for the first time? A change between those reads has no defined owner yet."""
+        return self.scheduler.now_ns < OPENED_NS
+
     def _do_transfer(self, chance: Random) -> None:
+        if self._opening():
+            return
         self.core.transfer(ACCOUNT, "USDT", Decimal(chance.randint(-50, 200)))
         self.pump()

@@ -27,9 +27,12 @@ class Intents:
             if key in self.fills:
                 self.double_fills.append(key)
             self.fills[key] = fill.lots
-        if not row.durable:
-            return
-        for effect in codec.effects_of(codec.decode_row(row.body)):
+        if row.durable:
+            self.read_effects(row.body)
+
+    def read_effects(self, body: bytes) -> None:
+        """Take the intents of one row that is on the disk: in the journal, or in the reserve file beside it."""
+        for effect in codec.effects_of(codec.decode_row(body)):
             if isinstance(effect, Send):
                 self._send(effect)
 

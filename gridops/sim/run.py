@@ -62,6 +62,8 @@ def run_day(
     except Violation as violation:
         where = f"virtual {day.scheduler.now_ms / 1_000:.3f} s, event {day.scheduler.events}"
         broken, name = f"seed {seed}, {where}, {violation}", violation.invariant
+    finally:
+        day.close()
     return _report(day, digest, broken, name)
 
 

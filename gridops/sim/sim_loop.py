@@ -51,11 +51,13 @@ class SimLatch:
 class SimReserve:
     """The reserve file; outlives processes."""
 
-    def __init__(self) -> None:
+    def __init__(self, told: Callable[[bytes], None] = lambda _: None) -> None:
         self.rows: list[bytes] = []
+        self._told = told
 
     def write(self, body: bytes) -> bool:
         self.rows.append(body)
+        self._told(body)
         return True
 
 
@@ -158,8 +160,12 @@ class SimProcess(Turns):
 
     def crash(self) -> None:
         """Nothing more happens in this process; its requests under way still reach the venue."""
-        self.alive = False
         self.journal.crash()
+        self.close()
+
+    def close(self) -> None:
+        """The process is gone; what its coroutines say while they are closed is heard by nobody."""
+        self.alive = False
         for work in self._running:
             work.close()
         self._running.clear()

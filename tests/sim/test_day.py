@@ -7,6 +7,7 @@ import sys
 import pytest
 from gridops.sim.day import Day
 from gridops.sim.faults import CALM, STORM, FaultRates
+from gridops.sim.rest_link import RestFaults
 from gridops.sim.run import run_day, run_seeds
 
 pytestmark = pytest.mark.simulation
@@ -19,6 +20,19 @@ def test_every_invariant_holds_under_faults_and_the_books_agree_at_the_end(seed:
     assert report.violation == ""
     assert report.faults > 10
     assert report.order_events > 50
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [
+        FaultRates(ban=40),
+        FaultRates(rest=RestFaults(drop_request=100_000, drop_reply=100_000)),
+        FaultRates(user_down=60, market_silent=60),
+    ],
+    ids=["bans", "probes without an answer", "plans cut short"],
+)
+def test_no_deadline_wakes_the_engine_for_nothing(faults: FaultRates) -> None:
+    assert run_day(21, hours=0.15, faults=faults).violation == ""
 
 
 def test_the_same_seed_gives_the_same_digest_and_another_seed_another() -> None:

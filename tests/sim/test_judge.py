@@ -9,7 +9,7 @@ from gridops.adapters import venue_orders
 from gridops.decide import permissions
 from gridops.domain.rules import HealthRules, RiskRules
 from gridops.domain.vocabulary import FsmState
-from gridops.runtime import act, observe_fills
+from gridops.runtime import act, observe_fills, truth
 from gridops.runtime.ports_journal import InputRow, Tail
 from gridops.sim.day import RULES, Day
 from gridops.sim.faults import CALM, FaultRates
@@ -122,6 +122,11 @@ def test_silence_of_the_market_that_nobody_notices() -> None:
         day.rules = _with(health=HealthRules(feed_stale_ms=10**9, mark_stale_ms=10**9))
 
     assert broken(deaf, FaultRates(market_silent=60), hours=0.5) == "I-16"
+
+
+def test_a_deadline_that_is_always_due(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(truth, "deadline_ms", lambda state: state.now_ms + 1)
+    assert broken(as_it_is) == "I-17"
 
 
 def test_a_fill_that_moves_the_position_too_far(monkeypatch: pytest.MonkeyPatch) -> None:
