@@ -102,7 +102,9 @@ class Day:
         return self.core.call(None, "GET", "/fapi/v1/exchangeInfo", {}, self.clock.true_ms())
 
     def _state(self) -> EngineState | None:
-        return self.process.engine.state if self.process is not None and self.process.alive else None
+        """Of the process that runs now; None while there is none."""
+        process = self.process
+        return process.engine.state if process is not None and process.alive and not process.frozen else None
 
     # The run.
 
@@ -139,7 +141,7 @@ class Day:
 
     def _wait_until_settled(self) -> None:
         """Give what is under way a few more minutes: the comparison needs a moment without an order in flight."""
-        for _ in range(24):
+        for _ in range(36):
             state = self._state()
             if state is not None and state.fsm.state is FsmState.EMERGENCY:
                 self.operator(OperatorCommand.ACK, accept_position=True)

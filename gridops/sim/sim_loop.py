@@ -129,6 +129,10 @@ class SimProcess(Turns):
     def finished(self) -> Finish | None:
         return self._finish
 
+    @property
+    def frozen(self) -> bool:
+        return self._frozen is not None
+
     def deliver(self, action: Callable[[], None]) -> None:
         """Do something inside the process: now, when it is thawed, or never."""
         if not self.alive:
