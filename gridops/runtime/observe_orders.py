@@ -32,7 +32,7 @@ _STATUS = {
     "EXPIRED": OrderState.EXPIRED,
     "EXPIRED_IN_MATCH": OrderState.EXPIRED,
 }
-CLOSED_KEPT = 300
+CLOSED_KEPT = 100
 
 
 def find(symbol: SymbolState, client_id: str) -> Order | None:

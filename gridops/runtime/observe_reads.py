@@ -85,7 +85,7 @@ def _open_orders(state: EngineState, reply: QueryReply, asked: sync.Asked, out: 
     symbol = state.symbols.get(reply.symbol)
     if symbol is None:
         return
-    symbol.named.update({seen.client_id: asked.asked_ms for seen in reply.orders})
+    symbol.named = {seen.client_id: asked.asked_ms for seen in reply.orders}
     for seen in reply.orders:
         order = symbol.orders.get(seen.client_id)
         if order is not None:

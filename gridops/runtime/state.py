@@ -83,7 +83,7 @@ class SymbolState:
     grid: GridState = field(default_factory=GridState)
     trips: TripBook = field(default_factory=TripBook)
     named: dict[str, int] = field(default_factory=dict)
-    """Own client ids that a venue read of this boot has named."""
+    """Client ids that the newest open-orders read of this boot has named, and when it was asked."""
     refill_until: dict[int, int] = field(default_factory=dict)
     """Level -> venue time before which it is not placed again."""
     refused: dict[str, tuple[int, int, int]] = field(default_factory=dict)
