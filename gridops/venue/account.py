@@ -28,6 +28,8 @@ class Position:
     fees: Decimal = ZERO
     realised: Decimal = ZERO
     updated_ms: int = 0
+    residue: Decimal = ZERO
+    """Profit too small to book so far; it goes with the next booking, so that roundings never add up."""
 
     def unrealised(self, units: Units, mark: Decimal | None) -> Decimal:
         """Quote profit against the mark; nothing is known without a mark."""
@@ -47,7 +49,9 @@ class Position:
         realised = ZERO
         if closing:
             direction = 1 if before > 0 else -1
-            realised = money((price - self.entry) * units.qty.value(closing * direction))
+            exact = (price - self.entry) * units.qty.value(closing * direction) + self.residue
+            realised = money(exact)
+            self.residue = exact - realised
         self.lots = before + signed_lots
         if self.lots == 0:
             self.entry = self.fees = ZERO

@@ -1,12 +1,14 @@
 """The fast book fills, positions and pays exactly as a slow token-by-token venue under random operations."""
 
 import copy
-from collections.abc import Callable
+import random
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+import pytest
 from gridops.venue.core import VenueCore, VenueError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -137,11 +139,16 @@ class Twins:
         if isinstance(answer, int):
             assert answer == -5027 and (ticket.price, ticket.lots) == (price, lots)
             return
-        if answer["status"] == "CANCELED" and not ticket.filled:
-            assert answer["timeInForce"] == "GTX"
+        emptied = bool(ticket.filled) and lots <= ticket.filled
+        if answer["status"] == "CANCELED" and not emptied:
+            assert answer["timeInForce"] == "GTX" and self._would_take(ticket.side, price)
             self.slow.cancel(ticket.number)
         else:
             self.slow.amend(ticket.number, price, lots)
+
+    def _would_take(self, side: str, price: int) -> bool:
+        opposite = self.slow.levels["SELL" if side == "BUY" else "BUY"]
+        return any(queue and (at <= price if side == "BUY" else at >= price) for at, queue in opposite.items())
 
     def outsider(self, side: str, lots: int) -> None:
         """Somebody outside takes."""
@@ -149,35 +156,82 @@ class Twins:
         self.slow.take(side, None, lots, None)
 
     def compare(self) -> None:
-        """Filled lots and averages per order, open orders, positions, money."""
-        truth = self.desk.core.truth()
-        assert truth["violations"] == []
-        shown = {row["orderId"]: row for row in truth["orders"]}
+        """Filled lots, states, queue places, positions: what each operation may have moved."""
+        world = self.desk.core._world
+        assert world.violations == []
+        known = world.orders.get("BTCUSDT", {})
         for number, placed in enumerate(self.ids, start=1):
-            row, ticket = shown[placed["orderId"]], self.slow.tickets[number]
-            assert int(row["executedQty"]) == ticket.filled
-            assert (row["status"] in ("NEW", "PARTIALLY_FILLED")) == ticket.alive
-            spent = sum(price for price, _ in self.slow.fills.get(number, []))
-            assert Decimal(row["cumQuote"]) == spent
+            order, ticket = known[placed["orderId"]], self.slow.tickets[number]
+            assert (order.filled_lots, order.open) == (ticket.filled, ticket.alive)
             if ticket.alive:
                 queue = self.slow.levels[ticket.side][ticket.price]
-                assert row["queueAheadLots"] == queue[: queue.index(number)].count(0)
+                assert order.ahead == queue[: queue.index(number)].count(0)
+        for owner in ("a", "b"):
+            assert world.accounts[owner].position("BTCUSDT").lots == self.slow.position(owner)
+
+    def compare_money(self) -> None:
+        """What the oracle tells of fills and money, against the slow venue's own sums."""
+        self.compare()
+        truth = self.desk.core.truth()
+        shown = {row["orderId"]: row for row in truth["orders"]}
+        for number, placed in enumerate(self.ids, start=1):
+            spent = sum(price for price, _ in self.slow.fills.get(number, []))
+            assert Decimal(shown[placed["orderId"]]["cumQuote"]) == spent
         for owner in ("a", "b"):
             account = truth["accounts"][owner]
             position = account["positions"].get("BTCUSDT", {"lots": 0, "entry": "0"})
-            assert position["lots"] == self.slow.position(owner)
             entry = Fraction(Decimal(position["entry"]))
             worth = Fraction(Decimal(account["wallet"]["USDT"])) - entry * position["lots"] - 100_000_000
             assert abs(worth - self.slow.cash(owner)) < Fraction(1, 10**5)
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-@given(st.lists(OPERATION, min_size=12, max_size=40))
-def test_fast_and_slow_venue_agree(operations: list[tuple[Any, ...]]) -> None:
-    twins = Twins()
+def play(twins: Twins, operations: Iterable[tuple[Any, ...]]) -> None:
+    """Feed both and compare after each operation, money at the end."""
     for name, *arguments in operations:
         getattr(twins, name)(*arguments)
         twins.compare()
+    twins.compare_money()
+
+
+def random_operations(chance: random.Random) -> Iterator[tuple[Any, ...]]:
+    """The operations above without hypothesis' bookkeeping: several times as many in the same time."""
+    for _ in range(chance.randint(12, 40)):
+        side, owner, lots = chance.choice(["BUY", "SELL"]), chance.choice("ab"), chance.randint(1, 4)
+        stp, price = chance.choice(["NONE", "EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH"]), chance.randint(97, 102)
+        choices: list[tuple[Any, ...]] = [
+            *[("limit", owner, side, price, lots, stp, chance.choice(["GTC", "GTC", "IOC", "GTX", "FOK"]))] * 3,
+            ("market", owner, side, lots, stp),
+            ("cancel", chance.randint(0, 30)),
+            ("amend", chance.randint(0, 30), price, lots),
+            ("tape", chance.randint(0, 2), chance.randint(1, 6), side),
+            ("level", side, chance.randint(0, 2), chance.randint(0, 6)),
+            ("move", chance.randint(98, 102), [chance.randint(0, 6) for _ in range(6)]),
+            ("outsider", side, lots),
+        ]
+        yield chance.choice(choices)
+
+
+@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(st.lists(OPERATION, min_size=12, max_size=40))
+def test_fast_and_slow_venue_agree(operations: list[tuple[Any, ...]]) -> None:
+    play(Twins(), operations)
+
+
+@pytest.mark.parametrize("share", range(4))
+def test_the_two_venues_agree_on_many_more_sequences(share: int) -> None:
+    for seed in range(450):
+        operations = list(random_operations(random.Random(f"{share}:{seed}")))
+        try:
+            play(Twins(), operations)
+        except AssertionError as error:
+            raise AssertionError(f"share {share}, seed {seed}: {operations}") from error
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(1_800)
+def test_the_two_venues_agree_on_a_night_of_sequences() -> None:
+    for seed in range(30_000):
+        play(Twins(), random_operations(random.Random(f"night:{seed}")))
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
@@ -199,6 +253,6 @@ def test_a_restarted_venue_continues_identically(before: list[tuple[Any, ...]], 
         other.slow = copy.deepcopy(twins.slow)
         for name, *arguments in after:
             getattr(other, name)(*arguments)
-        other.compare()
+        other.compare_money()
         told.append(([event.payload for event in core.drain()], core.dump()))
     assert told[0] == told[1]
