@@ -30,6 +30,7 @@ _ORDER_KINDS = {
 
 
 _PAGED = (QueryKind.TRADES, QueryKind.INCOME)
+DENIED_READS = 2
 
 
 def on_query(state: EngineState, reply: QueryReply, out: Out) -> None:
@@ -180,13 +181,24 @@ def _trades(state: EngineState, reply: QueryReply, asked: sync.Asked, out: Out) 
 def _book_trade(state: EngineState, symbol: SymbolState, trade: VenueTrade, out: Out) -> bool:
     """Book a trade from history. False while it may belong to an order whose venue id we have not learned yet."""
     order = observe_orders.by_venue_id(symbol, trade.venue_id)
-    if order is None and any(not o.venue_id for o in symbol.orders.values()):
+    if order is None and any(_may_own(o, trade) for o in symbol.orders.values()):
         sync.want(state.sync, QueryKind.TRADES, symbol.symbol, state.now_ms, after_ms=1_000)
         return False
     fill = observe_fills.from_trade(trade, order)
     if observe_fills.book(state, symbol, fill, order, out) and order is None:
         out.note("external_fill", Severity.WARN, f"{trade.symbol} {trade.side} {trade.lots}@{trade.price_ticks}")
     return True
+
+
+def _may_own(order: Order, trade: VenueTrade) -> bool:
+    """May the trade be of this order, whose venue id we do not know?
+
+    Not once the venue has denied the order by its id, asked after the settle time: an order that traded is found.
+    Without this the two proofs would wait for each other, as absence needs the trades settled.
+    """
+    if order.venue_id or order.absent_reads >= DENIED_READS:
+        return False
+    return trade.side is order.side and trade.lots <= order.remaining
 
 
 def _rules(state: EngineState, reply: QueryReply, out: Out) -> None:
