@@ -12,8 +12,15 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=100)
     parser.add_argument("--first-seed", type=int, default=1)
     parser.add_argument("--hours", type=float, default=1.0)
+    parser.add_argument("--intensity", type=int, default=1, help="faults that many times as often")
     options = parser.parse_args()
-    failed = run_seeds(options.first_seed, options.seeds, hours=options.hours, say=lambda line: print(line, flush=True))
+    failed = run_seeds(
+        options.first_seed,
+        options.seeds,
+        hours=options.hours,
+        intensity=options.intensity,
+        say=lambda line: print(line, flush=True),
+    )
     return 1 if failed else 0
 
 

@@ -5,6 +5,7 @@ Data and a seeded calendar; `day` carries the incidents out. Rates are per virtu
 
 from collections.abc import Callable
 from random import Random
+from typing import TypeVar
 
 from gridops.domain.values import record
 from gridops.sim.rest_link import RestFaults
@@ -74,6 +75,26 @@ STORM = FaultRates(
     foreign_order=2,
     transfer=1,
 )
+
+
+def scaled(rates: FaultRates, times: int) -> FaultRates:
+    """Every incident and every message fault that many times as often."""
+    incidents = {name: per_hour * times for name, per_hour in rates.incidents().items()}
+    return FaultRates(
+        rest=_times(rates.rest, times, ()),
+        user=_times(rates.user, times, _SHAPE),
+        market=_times(rates.market, times, _SHAPE),
+        **incidents,
+    )
+
+
+_SHAPE = ("low_us", "high_us", "slow_us")
+_Rates = TypeVar("_Rates", RestFaults, LinkRates)
+
+
+def _times(rates: _Rates, times: int, kept: tuple[str, ...]) -> _Rates:
+    names = type(rates).__slots__  # type: ignore[attr-defined]
+    return type(rates)(**{name: getattr(rates, name) * (1 if name in kept else times) for name in names})
 
 
 class Calendar:

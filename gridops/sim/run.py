@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from gridops.domain.values import record
 from gridops.sim.day import Day
-from gridops.sim.faults import STORM, FaultRates
+from gridops.sim.faults import STORM, FaultRates, scaled
 from gridops.sim.judge import Violation
 
 DAY_MARKET_EVENTS, DAY_ORDER_EVENTS, DAY_FAULTS = 2_000, 200, 40
@@ -87,18 +87,18 @@ def _report(day: Day, digest: str, broken: str, name: str) -> SimReport:
     )
 
 
-def run_seeds(first: int, count: int, *, hours: float, say: Callable[[str], None]) -> int:
+def run_seeds(first: int, count: int, *, hours: float, say: Callable[[str], None], intensity: int = 1) -> int:
     """Run seeds one after another; the number that broke an invariant."""
     began_s, failed, days, virtual_ms, checks = time.process_time(), 0, 0, 0, 0
     for seed in range(first, first + count):
-        report = run_day(seed, hours=hours)
+        report = run_day(seed, hours=hours, faults=scaled(STORM, intensity))
         days += report.days_milli
         virtual_ms += report.virtual_ms
         checks += report.checks
         if report.violation:
             failed += 1
             say(
-                f"FAILED {report.violation}; again: python -m gridops.sim --first-seed {seed} --seeds 1 --hours {hours}"
+                f"FAILED {report.violation}; again: python -m gridops.sim --first-seed {seed} --seeds 1 --hours {hours} --intensity {intensity}"
             )
     minutes = max(time.process_time() - began_s, 0.001) / 60
     pace = f"{days / 1_000 / minutes:.0f} days and {count / minutes:.0f} seeds per core-minute"
