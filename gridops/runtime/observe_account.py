@@ -3,10 +3,13 @@
 Part of `observe`. The first read is the opening entry; after that the venue's figures are compared, never copied.
 """
 
+from collections.abc import Iterable
 from decimal import Decimal
 
 from gridops.decide import drawdown, roundtrip, sync
+from gridops.decide.roundtrip import TripBook
 from gridops.domain.events import QueryReply
+from gridops.domain.orders import VenueTrade
 from gridops.domain.records import Booked, SyncDone
 from gridops.domain.vocabulary import MismatchKind, QueryKind, Severity
 from gridops.runtime import observe_fills, suspicions
@@ -15,6 +18,8 @@ from gridops.runtime.state import EngineState, SymbolState
 
 NOT_OURS_TO_BOOK = frozenset({"REALIZED_PNL", "COMMISSION"})
 """Income rows that repeat what fills say; they are booked with the fill."""
+OPENING_MARGIN_MS = 1_000
+"""How far a trade's venue time and our estimate of the venue's clock may be apart."""
 INCOME_OVERLAP_MS = 60_000
 """Income rows may appear a little after their time: the newest minute is asked for again."""
 DUST = Decimal("1e-8")
@@ -40,11 +45,8 @@ def positions(state: EngineState, reply: QueryReply, asked: sync.Asked, out: Out
         symbol.venue_lots, symbol.venue_lots_ms = lots, asked.asked_ms
         if not symbol.position_known:
             symbol.position_lots = lots
-            symbol.position_known = True
-            price = symbol.instrument.nearest_ticks(seen.entry_price) if seen is not None else 0
-            roundtrip.opening(symbol.trips, lots=lots, price_ticks=price, at_ms=asked.asked_ms)
-            if lots:
-                out.note("opening_position", Severity.WARN, f"{name} {lots} lots at {symbol.entry_price}")
+            symbol.opening_asked_ms, symbol.opening_read_ms = asked.asked_ms, state.now_ms
+            sync.want(state.sync, QueryKind.TRADES, name, state.now_ms)
         else:
             _judge_position(state, symbol, lots, asked, out)
         symbol.dirty = True
@@ -52,6 +54,25 @@ def positions(state: EngineState, reply: QueryReply, asked: sync.Asked, out: Out
     _judge_wallet(state, asked, out)
     _danger(state, reply, asked)
     out.say(SyncDone(kind=reply.kind.value, symbol="", ok=True, detail=f"{len(reply.positions)} positions"))
+
+
+def open_position(state: EngineState, symbol: SymbolState, trades: Iterable[VenueTrade], out: Out) -> None:
+    """Open with the position read before this history was asked for, if no trade can stand between the two.
+
+    Whatever traded since shortly before the position was asked for may be in it or not: then both are read again.
+    """
+    settled_ms = symbol.opening_asked_ms - OPENING_MARGIN_MS
+    if any(trade.at_ms >= settled_ms for trade in trades):
+        symbol.opening_read_ms = 0
+        sync.want(state.sync, QueryKind.POSITIONS, "", state.now_ms, after_ms=OPENING_MARGIN_MS)
+        return
+    symbol.position_known = symbol.dirty = True
+    symbol.trips = TripBook()
+    price = symbol.instrument.nearest_ticks(symbol.entry_price)
+    roundtrip.opening(symbol.trips, lots=symbol.position_lots, price_ticks=price, at_ms=symbol.opening_asked_ms)
+    if symbol.position_lots:
+        shown = f"{symbol.symbol} {symbol.position_lots} lots at {symbol.entry_price}"
+        out.note("opening_position", Severity.WARN, shown)
 
 
 def _danger(state: EngineState, reply: QueryReply, asked: sync.Asked) -> None:
@@ -99,7 +120,8 @@ def _balances(state: EngineState, reply: QueryReply, asked: sync.Asked, out: Out
     for balance in reply.balances:
         ledger.venue_wallet[balance.asset] = balance.wallet
     ledger.venue_wallet_ms = asked.asked_ms
-    if not ledger.opened and reply.balances:
+    opening = any(not symbol.position_known for symbol in state.symbols.values())
+    if (opening or not ledger.opened) and reply.balances:
         ledger.opened = True
         ledger.wallet = dict(ledger.venue_wallet)
         ledger.income_since_ms = ledger.income_cursor_ms = asked.asked_ms

@@ -159,12 +159,13 @@ def _trades(state: EngineState, reply: QueryReply, asked: sync.Asked, out: Out) 
     if symbol is None:
         return True
     highest = max((t.trade_id for t in reply.trades), default=0)
-    if not symbol.history_known:
+    if not symbol.position_known:
         # A journal without history: what was traded before it is the opening position's, not ours to book.
-        symbol.history_known = True
-        symbol.last_trade_id = highest
+        symbol.last_trade_id = max(symbol.last_trade_id, highest)
         symbol.trade_ids.update({t.trade_id: t.at_ms for t in reply.trades})
-        return True
+        if symbol.opening_read_ms and asked.boot_ms >= symbol.opening_read_ms:
+            observe_account.open_position(state, symbol, reply.trades, out)
+        return reply.complete
     for trade in sorted(reply.trades, key=lambda t: t.trade_id):
         if trade.trade_id in symbol.trade_ids or trade.trade_id < asked.from_id:
             continue

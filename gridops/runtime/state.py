@@ -65,6 +65,10 @@ class SymbolState:
     position_lots: int = 0
     """Signed: opening position + every booked fill."""
     position_known: bool = False
+    opening_asked_ms: int = 0
+    """Venue-clock time when the position to open with was asked for, while that is not proven."""
+    opening_read_ms: int = 0
+    """Boot time when it was answered; 0 = none waits for its proof."""
     entry_price: Decimal = Decimal(0)
     venue_lots: int = 0
     venue_lots_ms: int = 0
@@ -76,8 +80,6 @@ class SymbolState:
     """Booked trade ids -> venue time, the newest few thousand."""
     last_trade_id: int = 0
     """Highest id below which every trade is booked (REST cursor)."""
-    history_known: bool = False
-    """The trades before this journal were seen, and are not ours to book."""
     volatility: VolatilityState = field(default_factory=VolatilityState)
     regime: RegimeState = field(default_factory=RegimeState)
     grid: GridState = field(default_factory=GridState)
