@@ -410,8 +410,6 @@ class Day:
 
     def _do_foreign_order(self, chance: Random) -> None:
         """Another hand buys or sells a little on the same account, at the market."""
-        if self._opening():
-            return
         self._foreign += 1
         params = {
             "symbol": self.rules.symbols[0],
@@ -423,7 +421,7 @@ class Day:
         self.rest.by_another_hand("POST", "/fapi/v1/order", params)
 
     def _opening(self) -> bool:
-        """Is the account being read for the first time? A change between those reads has no defined owner yet."""
+        """Is the account read for the first time? A transfer within that read has no defined owner."""
         return self.scheduler.now_ns < OPENED_NS
 
     def _do_transfer(self, chance: Random) -> None:

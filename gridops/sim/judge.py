@@ -65,6 +65,8 @@ class Judge:
         self.trades: dict[int, int] = {}
         """Every fill of the account: trade id -> lots."""
         self.accepted: set[str] = set()
+        self.history: set[int] = set()
+        """Trades before the first order of ours: the opening position's, which need not be booked."""
         self.checks = 0
         self._wakes = (0, 0)
         self.order_events = 0
@@ -174,6 +176,8 @@ class Judge:
         who = ids.owner(order.client_id)
         if order.client_id in self.accepted:
             raise Violation("I-02", f"{order.client_id} was accepted a second time")
+        if not self.accepted:
+            self.history = set(self.trades)
         self.accepted.add(order.client_id)
         if order.client_id not in self.intents.placed and not (who is not None and who.reserved):
             raise Violation("I-01", f"{_shown(order)} is at the venue and its intent is not on the disk")
@@ -254,7 +258,8 @@ class Judge:
         self.checks += 5
         if symbol.position_lots != held:
             raise Violation("I-07", f"position {symbol.position_lots}, the venue says {held}")
-        missing = sorted(set(self.trades) - {trade_id for _, trade_id in self.intents.fills})
+        booked = {trade_id for _, trade_id in self.intents.fills}
+        missing = sorted(set(self.trades) - self.history - booked)
         if missing:
             raise Violation("I-06", f"fills {missing[:5]} were never booked")
         self._settle_money(state, truth["accounts"][account]["wallet"])

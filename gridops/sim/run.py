@@ -97,9 +97,8 @@ def run_seeds(first: int, count: int, *, hours: float, say: Callable[[str], None
         checks += report.checks
         if report.violation:
             failed += 1
-            say(
-                f"FAILED {report.violation}; again: python -m gridops.sim --first-seed {seed} --seeds 1 --hours {hours} --intensity {intensity}"
-            )
+            same = f"--first-seed {seed} --seeds 1 --hours {hours} --intensity {intensity}"
+            say(f"FAILED {report.violation}; again: python -m gridops.sim {same}")
     minutes = max(time.process_time() - began_s, 0.001) / 60
     pace = f"{days / 1_000 / minutes:.0f} days and {count / minutes:.0f} seeds per core-minute"
     hours_run = f"{virtual_ms / 3_600_000:.1f} virtual hours, {days / 1_000:.0f} virtual days"

@@ -13,8 +13,10 @@ from gridops.sim.run import run_day, run_seeds
 pytestmark = pytest.mark.simulation
 FIRST_SEED, SEEDS = 1, 10
 CAUGHT = {
+    1016: "a foreign trade between the two reads that open the books was in neither",
     1076: "a foreign trade and an order that never arrived waited for each other",
     1088: "a reduction that only the reserve file knows",
+    10021: "the opening position held trades that the history read before it had not seen",
     5000: "a ban, a probe under way and an old plan's deadline woke the engine every millisecond",
 }
 """Seeds of the storm at four times its strength that once broke an invariant, and why."""
