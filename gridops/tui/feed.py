@@ -92,13 +92,18 @@ class JournalFeed:
         newest = reader.last_row()
         if newest is None:
             return Batch()
-        if newest.seq - self._next > FAR_BEHIND:
+        if newest.seq - self._next > FAR_BEHIND and self._nearer(reader, newest.seq - LOOK_BACK):
             return self._jump(reader, newest.seq - LOOK_BACK)
         rows = tuple(reader.rows(self._next, min(newest.seq, self._next + PAGE - 1)))
         base = self._rebase(reader) if newest.seq < self._next + PAGE else None
         again = tuple(reader.rows(base.seq + 1, self._next - 1)) if base is not None else ()
         self._next = max(self._next, min(newest.seq, self._next + PAGE - 1) + 1)
         return Batch(base=base, again=again, rows=rows, more=self._next <= newest.seq, outcome=_outcome(reader))
+
+    def _nearer(self, reader: JournalReader, to_seq: int) -> bool:
+        """Is there a checkpoint to jump to?"""
+        base = reader.checkpoint_at(to_seq)
+        return base is not None and base.seq > self._next
 
     def _rebase(self, reader: JournalReader) -> CheckpointRow | None:
         """A newer checkpoint below what was read: the fold is put right by it before it can drift."""

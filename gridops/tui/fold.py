@@ -9,6 +9,7 @@ from gridops.decide.sync import Asked
 from gridops.domain.effects import Effect, Query, Send, WireOp
 from gridops.domain.events import Event, Header, OrderReport
 from gridops.domain.orders import Order, PendingWrite
+from gridops.domain.plan import Choice
 from gridops.domain.records import (
     ConditionEdge,
     Decided,
@@ -18,7 +19,7 @@ from gridops.domain.records import (
     RegimeChanged,
     Transition,
 )
-from gridops.domain.vocabulary import TERMINAL, FsmEvent, OpKind, OrderState
+from gridops.domain.vocabulary import TERMINAL, Decision, FsmEvent, OpKind, OrderState
 from gridops.runtime import facts
 from gridops.runtime.observe import observe
 from gridops.runtime.out import Out
@@ -57,17 +58,26 @@ def _said(state: EngineState, said: Record) -> None:
         case RegimeChanged():
             state.symbols[said.symbol].regime.regime = said.to_regime
         case Decided():
+            _relabel(state, said.choice)
             name = f"{said.choice.decision}/{said.choice.reason}"
             state.counters.decisions[name] = state.counters.decisions.get(name, 0) + 1
         case _:
             pass
 
 
+def _relabel(state: EngineState, choice: Choice) -> None:
+    """A kept order serves the level it was chosen for."""
+    order = state.symbols[choice.symbol].orders.get(choice.client_id)
+    if order is not None and choice.level and choice.decision is not Decision.CANCEL_REPLACE:
+        order.level = choice.level
+
+
 def _moved(state: EngineState, said: Transition) -> None:
     move = fsm.Move(said.from_state, said.to_state, said.event, said.reason, said.detail)
     fsm.apply(state.fsm, move, state.now_ms)
     if said.event is FsmEvent.ACK:
-        state.wishes.killed = False
+        wishes = state.wishes
+        wishes.killed, wishes.kill_author, wishes.kill_reason = False, "", ""
         state.drawdown = drawdown.rebase(state.drawdown)
 
 

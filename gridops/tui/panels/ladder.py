@@ -54,7 +54,7 @@ def _market(symbol: SymbolState) -> Content:
 
 def _titles() -> Content:
     cells: list[tuple[Part, int]] = [
-        (("rung", MUTED), -4), (("side", MUTED), 4), (("working", MUTED), -11), (("desired", MUTED), -11),
+        (("rung", MUTED), -4), (("side", MUTED), 5), (("working", MUTED), -9), (("desired", MUTED), -9),
         (("qty", MUTED), -8), (("filled", MUTED), -7), (("state", MUTED), 8), (("age", MUTED), -8),
         (("queue", MUTED), 0),
     ]  # fmt: skip
@@ -68,9 +68,9 @@ def _rung(scene: Scene, symbol: SymbolState, order: Order) -> Content:
     return columns(
         [
             (f"{order.level:+d}", -4),
-            ((order.side.lower() + ("!" if order.reduce_only else ""), side_style), 4),
-            ((str(price(order.price_ticks)), STRONG), -11),
-            ((desired, desired_style), -11),
+            ((order.side.lower() + ("!" if order.reduce_only else ""), side_style), 5),
+            ((str(price(order.price_ticks)), STRONG), -9),
+            ((desired, desired_style), -9),
             (str(quantity(order.lots)), -8),
             (str(quantity(order.filled_lots)) if order.filled_lots else "-", -7),
             (_order_state(order), 8),

@@ -38,9 +38,11 @@ def banner(scene: Scene) -> Content:
     if told is not None:
         shown = told.shown
         parts += ["  ", (shown["state"], state_style(shown["state"])), f" {age(in_state_ms(told, scene))}"]
-        parts += [f"  {scene.symbol_name}", (f"  input {shown['seq']}", MUTED)]
+    # How old all this is stands before what may be cut on a narrow terminal.
     old_ms = scene.journal_age_ms
     parts.append(("  no data yet", WARN) if old_ms is None else (f"  data {age(old_ms)} old", _age_style(old_ms)))
+    if told is not None:
+        parts.append((f"  {scene.symbol_name}  input {told.shown['seq']}", MUTED))
     if model.reading:
         parts.append((f"  {model.reading}", WARN))
     if model.fold_error:

@@ -104,14 +104,12 @@ def _margin(scene: Scene, state: EngineState, symbol: SymbolState) -> Content:
     ratio, limit = state.health.margin_ratio_bps, state.rules.risk.margin_ratio_bps
     share = Decimal(ratio) / limit if limit else Decimal(1)
     distance = figures.liquidation_bps(symbol)
-    flat = symbol.venue_lots_ms and not symbol.venue_lots
-    told = (
-        "flat"
-        if flat
-        else "liquidation not stated"
-        if distance is None
-        else f"liquidation {amount(distance, 0)} bps away"
-    )
+    if symbol.venue_lots_ms <= symbol.last_fill_ms:
+        told = "no venue read since the newest fill"
+    elif not symbol.venue_lots:
+        told = "flat"
+    else:
+        told = "liquidation not stated" if distance is None else f"liquidation {amount(distance, 0)} bps away"
     if not state.ledger.opened:
         return line(("margin    ", MUTED), "unknown: no venue read yet")
     return line(("margin    ", MUTED), (f"{ratio} of {limit} bps", share_style(share)), f"  {told}",
@@ -131,7 +129,7 @@ def stress(scene: Scene) -> Drawn:
 
 
 def _stress(word: str, found: figures.Stress) -> list[Content]:
-    average = "-" if found.average is None else amount(found.average, 1)
+    held = "flat" if found.average is None else f"{found.quantity} @ {amount(found.average, 1)}"
     if found.liquidation is not None and found.distance_bps is not None:
         where = f"liquidation ~{amount(found.liquidation, 1)}, {amount(found.distance_bps, 0)} bps beyond"
     elif found.rate is None or found.equity is None:
@@ -140,7 +138,7 @@ def _stress(word: str, found: figures.Stress) -> list[Content]:
         where = "no liquidation: equity covers it to the end" if found.quantity else "no liquidation: flat"
     return [
         line(
-            (f"{word} to {found.at_price}: ", STRONG), f"{found.quantity} @ {average}",
+            (f"{word} to {found.at_price}: ", STRONG), held,
             ("  notional ", MUTED), amount(found.notional, 0), ("  equity ", MUTED), amount(found.equity),
             (f" ({signed(found.unrealised)})", gain_style(found.unrealised)),
         ),
