@@ -30,7 +30,10 @@ class Probe:
     ahead: int
     placed_ms: int
     traded: int = 0
+    unstated: int = 0
+    """Traded at its price since the level was last stated: that much of the next decrease is no cancellation."""
     cancelled: int = 0
+    """Gone from the level without a trade since it was placed, trades from before it that the book showed late too."""
     front_ms: int | None = None
     back_ms: int | None = None
     filled_ms: int | None = None
@@ -78,8 +81,6 @@ class _Shadow:
 
     def __init__(self) -> None:
         self.levels: dict[str, dict[int, int]] = {"BUY": {}, "SELL": {}}
-        self.traded: dict[tuple[str, int], int] = {}
-        """Tape at a price since its level was last stated: that much of a decrease was no cancellation."""
 
     def best(self, side: str) -> int | None:
         held = self.levels[side]
@@ -87,8 +88,6 @@ class _Shadow:
 
     def trade(self, event: MarketTrade, probes: list[Probe]) -> None:
         side = "BUY" if event.buyer_is_maker else "SELL"
-        key = (side, event.price_ticks)
-        self.traded[key] = self.traded.get(key, 0) + event.lots
         for probe in probes:
             if probe.side != side:
                 continue
@@ -97,6 +96,7 @@ class _Shadow:
                 probe.front_ms = probe.front_ms or event.at_ms
             if event.price_ticks == probe.price:
                 probe.traded += event.lots
+                probe.unstated += event.lots
             if beyond or probe.traded > probe.ahead:
                 probe.back_ms = probe.back_ms or event.at_ms
 
@@ -117,11 +117,10 @@ class _Shadow:
         before = self.levels[side].pop(price, 0)
         if lots:
             self.levels[side][price] = lots
-        traded = self.traded.pop((side, price), 0)
-        cancelled = max(before - lots - traded, 0)
         for probe in probes:
             if (probe.side, probe.price) == (side, price):
-                probe.cancelled += cancelled
+                probe.cancelled += max(before - lots - probe.unstated, 0)
+                probe.unstated = 0
 
 
 class _Run:
