@@ -83,6 +83,10 @@ def test_the_fold_from_a_checkpoint_equals_the_engine() -> None:
 
 def _emergency() -> Desk:
     desk = quoting(2)
+    for trade_id, side in ((1, Side.BUY), (2, Side.SELL)):
+        fill(desk, side, trade_id=trade_id)
+        desk.run_ms(3_000)
+    assert desk.state.symbols[SYMBOL].position_lots == 0
     desk.settle(desk.feed(OperatorInput(command=OperatorCommand.KILL, request_id="1", author="ann", reason="x")))
     desk.run_ms(2_000)
     assert desk.fsm() is FsmState.EMERGENCY
@@ -98,6 +102,7 @@ def test_a_kill_and_its_ack_are_followed() -> None:
     desk.settle(desk.feed(OperatorInput(command=OperatorCommand.ACK, request_id="2", author="ann", reason="y")))
     desk.run_ms(500)
     assert desk.fsm() is not FsmState.EMERGENCY, desk.state.levels
+    assert model.state.drawdown.baseline != desk.state.drawdown.baseline
     for row in rows(desk):
         model.take(row)
     assert model.fold_error == ""
