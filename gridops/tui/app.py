@@ -27,6 +27,9 @@ DRAW_S, POLL_S, LOOK_S = 0.2, 0.2, 1.0
 PAIR_WIDTH, GRID_HEIGHT, ROW_WIDTH = 150, 40, 300
 PAGES = 4
 
+LINGER_S = 5
+"""A run that ended by itself stays on the screen this long."""
+
 
 class WatchApp(App[str]):
     """Returns how it was left: `detached`, or `ended` when the engine that it started is gone."""
@@ -94,7 +97,8 @@ class WatchApp(App[str]):
         self._told_end = True
         if not view.model.answer_ms:
             self.exit("ended")
-        self.notify("The engine has ended; q leaves and prints its summary.", timeout=20)
+        self.notify(f"The engine has ended; its summary follows in {LINGER_S} s, or with q.", timeout=LINGER_S)
+        self.set_timer(LINGER_S, lambda: self.exit("ended"))
 
     def draw(self) -> None:
         """Bring what is visible up to date. Queries, not names: the tree may not be there yet, or any more."""
