@@ -6,6 +6,7 @@ the ws-api method in snake case. Nothing is judged here.
 
 import asyncio
 import json
+import ssl
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator
@@ -56,13 +57,16 @@ OWN: tuple[tuple[str, dict[str, str]], ...] = (
 
 @asynccontextmanager
 async def live_venue(
-    fidelity: Fidelity | None = None, spec: SymbolSpec = BTC, market: ListMarket | None = None
+    fidelity: Fidelity | None = None,
+    spec: SymbolSpec = BTC,
+    market: ListMarket | None = None,
+    tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[Bench]:
     """The whole venue in this process: real core behind the real server, one account with 10,000 USDT."""
     clock = RealClock()
     core = VenueCore(symbols=(spec,), start_ms=clock.now_ms(), seed=7, fidelity=fidelity or Fidelity())
     core.add_account("acc", api_key=KEY, api_secret=SECRET, wallet={"USDT": Decimal(10_000), "BNB": Decimal(2)})
-    async with bench(core, clock=clock, market=market) as venue:
+    async with bench(core, clock=clock, market=market, tls=tls) as venue:
         state_book(venue)
         yield venue
 

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import hmac
+import ssl
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -74,14 +75,14 @@ class Reply:
 @asynccontextmanager
 async def bench(
     core: Any = None, *, clock: VenueClock | None = None, market: ListMarket | None = None,
-    rules: SocketRules | None = None, idle_exit_s: float = 60.0,
+    rules: SocketRules | None = None, idle_exit_s: float = 60.0, tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[Bench]:  # fmt: skip
     core = core or StubCore()
     clock = clock or RealClock()
     feed = MarketFeed(market or ListMarket(), venue_start_ms=clock.now_ms())
     floor = Floor(core, clock, feed, KeyRing([Credentials("acc", KEY, SECRET)]), rules=rules)
     server = VenueServer(floor, OracleFace(floor, {}), ControlFace(floor, TOKEN, save=lambda: None))
-    port = await server.start(0)
+    port = await server.start(0, tls=tls)
     running = asyncio.create_task(server.run(idle_exit_s))
     async with aiohttp.ClientSession() as session:
         try:

@@ -5,6 +5,7 @@ Sits on top of the wire layer; the process above gives it a floor. It binds 127.
 
 import asyncio
 import logging
+import ssl
 from contextlib import suppress
 
 from aiohttp import web
@@ -38,12 +39,12 @@ class VenueServer:
         self._runner: web.ServerRunner | None = None
         self.port = 0
 
-    async def start(self, port: int) -> int:
-        """Bind (0 takes a free port) and return the port."""
+    async def start(self, port: int, *, tls: ssl.SSLContext | None = None) -> int:
+        """Bind (0 takes a free port) and return the port; `tls` serves https and wss instead of the plain forms."""
         logging.getLogger("aiohttp").setLevel(logging.CRITICAL)
         self._runner = web.ServerRunner(http_server(self._dispatch), handle_signals=False, shutdown_timeout=0.5)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, HOST, port, backlog=512)
+        site = web.TCPSite(self._runner, HOST, port, backlog=512, ssl_context=tls)
         await site.start()
         self.port = int(self._runner.addresses[0][1])
         return self.port
