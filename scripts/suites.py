@@ -1,8 +1,8 @@
 """Run the test suites, each within its own time, and say what ran: the one runner of `./dev test` and of CI.
 
 Standard library only, besides pytest in a process of its own per suite. When a suite's time is over its remaining
-tests are skipped, each with that reason, and counted; one that overruns by its grace as well is killed and fails. An empty
-suite is said and passes. The last line is `N passed, N failed, N skipped` over all suites. It decides no test.
+tests are skipped, each with that reason, and counted; one that overruns by its grace as well is killed and fails. An
+empty suite is said and passes. The last line is `N passed, N failed, N skipped` over all suites. It decides no test.
 """
 
 import argparse

@@ -10,7 +10,7 @@ os.environ["_TYPER_FORCE_DISABLE_TERMINAL"] = "1"
 for _name in ("FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS", "CLICOLOR_FORCE"):
     os.environ.pop(_name, None)
 
-import pytest
+import pytest  # noqa: E402
 
 _DEADLINE = float(os.environ.get("SUITE_DEADLINE", "inf"))
 
