@@ -16,6 +16,7 @@ EDGE_MS = 500
 """A request sent this close to the end of a window may be counted by the venue in the next: we count it in both."""
 BAN_MS = 120_000
 """Shortest ban of the venue, when it does not say how long."""
+LONGEST_BAN_MS = 3 * 86_400_000
 
 
 @dataclass(slots=True)
@@ -60,6 +61,18 @@ class Room:
 
 def new_ledger() -> RateLedger:
     return RateLedger(Window(TEN_SECONDS_MS), Window(MINUTE_MS), Window(MINUTE_MS))
+
+
+def boot(previous: RateLedger, now_ms: int) -> RateLedger:
+    """Ledger of a new process: counts start over and the venue's headers correct them, but its order to stop stands.
+
+    An end further away than the longest ban can only come from another clock, and counts as that.
+    """
+    latest_ms = now_ms + LONGEST_BAN_MS
+    ledger = new_ledger()
+    ledger.banned_until_ms = min(previous.banned_until_ms, latest_ms)
+    ledger.held_until_ms = min(previous.held_until_ms, latest_ms)
+    return ledger
 
 
 _ALONE = {

@@ -42,6 +42,16 @@ class ExposureSums:
     pending: int = 0
     """Orders counted."""
 
+    def add_filled(self, side: Side, lots: int, price_ticks: int) -> None:
+        """Count a fill that happened and that no position figure holds yet: like lots still to be filled."""
+        units = lots * max(price_ticks, self.mark_ticks)
+        if side is Side.BUY:
+            self.buy_lots += lots
+            self.buy_units += units
+        else:
+            self.sell_lots += lots
+            self.sell_units += units
+
     def wce(self, position_lots: int, venue_lots: int | None) -> int:
         """Worst-case exposure in units, by the larger of the local and the venue figure."""
         worst = self._wce(position_lots, self.buy_units, self.sell_units)

@@ -3,14 +3,14 @@
 from gridops.decide import budget, gates, grid, regime, sizing, volatility
 from gridops.decide.grid import GridInputs
 from gridops.decide.health import stop_deadline_ms
-from gridops.decide.levels import frozen_symbols
+from gridops.decide.levels import CONDITIONS, frozen_symbols
 from gridops.decide.route_context import RouteContext
 from gridops.decide.router import route
 from gridops.domain.effects import Finish
 from gridops.domain.evidence_ref import EvidenceMode, EvidenceStatus
 from gridops.domain.plan import Choice, Op, Request, Target
 from gridops.domain.records import GridChanged, RegimeChanged
-from gridops.domain.vocabulary import FsmReason, FsmState, RouterReason, Severity, StopMode
+from gridops.domain.vocabulary import FsmEvent, FsmReason, FsmState, RouterReason, Severity, StopMode
 from gridops.runtime import commit, facts, gate_views, protect
 from gridops.runtime.out import Out
 from gridops.runtime.state import EngineState, SymbolState
@@ -18,6 +18,7 @@ from gridops.runtime.state import EngineState, SymbolState
 RESIZE_MS = 10_000
 _QUOTING = (FsmState.ACTIVE, FsmState.THROTTLED)
 _REDUCING = (FsmState.READY, FsmState.PAUSED)
+_LATCHING = (FsmEvent.KILL, FsmEvent.BREACH)
 
 
 def run(state: EngineState, out: Out) -> None:
@@ -247,9 +248,12 @@ def _emergency(state: EngineState, symbol: SymbolState, out: Out) -> None:
 
 def _kept_lots(state: EngineState, symbol: SymbolState) -> int:
     """Lots that may stay: an exposure breach is brought back to its cap, everything else to zero."""
-    reasons = {level.reason for level in state.levels.values()}
+    reasons = {level.reason for level in state.levels.values() if CONDITIONS[level.reason].event in _LATCHING}
+    if state.fsm.last_reason is not None:
+        # The breach that began it closes as soon as it was answered; what it asked for does not change by that.
+        reasons.add(state.fsm.last_reason)
     mark = facts.mark_ticks(symbol)
-    if reasons <= {FsmReason.EXPOSURE_CAP} and reasons and mark:
+    if reasons == {FsmReason.EXPOSURE_CAP} and mark:
         return symbol.instrument.units(state.rules.risk.symbol_cap) // mark
     return 0
 

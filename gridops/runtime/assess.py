@@ -40,6 +40,10 @@ def run(state: EngineState, event: Event, out: Out) -> None:
     moves = fsm.drive(state.fsm, _signals_of(state, known), state.now_ms)
     for move in moves:
         _moved(state, move, out)
+    killing = isinstance(event, OperatorInput) and event.command is OperatorCommand.KILL
+    if killing and not any(move.event is FsmEvent.KILL for move in moves):
+        # Already in EMERGENCY for another reason: nothing moves, but the latch must stand on the disk all the same.
+        out.do(LatchKill(latched=True, author=state.wishes.kill_author, reason=state.wishes.kill_reason))
     if edges or moves:
         for symbol in state.symbols.values():
             symbol.dirty = True

@@ -52,7 +52,20 @@ def mark_ticks(symbol: SymbolState) -> int:
 
 def wce_units(symbol: SymbolState) -> int:
     venue = symbol.venue_lots if symbol.venue_lots_ms > symbol.last_fill_ms else None
-    return exposure.wce_units(symbol.position_lots, venue, symbol.orders.values(), mark_ticks(symbol))
+    return exposure_sums(symbol).wce(symbol.position_lots, venue)
+
+
+def exposure_sums(symbol: SymbolState) -> exposure.ExposureSums:
+    """Totals of every order that may still fill, and of every fill that is known of and not booked yet.
+
+    An order can end by a reply before its trades reach us: they have happened, so they count until a read settles them.
+    """
+    total = exposure.sums(symbol.orders.values(), mark_ticks(symbol))
+    for client_id, lots in symbol.unbooked.items():
+        order = symbol.closed.get(client_id)
+        if order is not None:
+            total.add_filled(order.side, lots, order.price_ticks)
+    return total
 
 
 def gather(state: EngineState) -> HealthFacts:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from gridops.decide import budget, deadman, drawdown, exposure, gates
+from gridops.decide import budget, deadman, drawdown, gates
 from gridops.decide.gate_view import Bounds, GateView
 from gridops.decide.levels import frozen_symbols
 from gridops.domain.plan import Request, Verdict
@@ -52,7 +52,7 @@ def build(state: EngineState, symbol: SymbolState) -> GateView:
         filters_fresh=bool(health.rules_read_ms) and filters_age < rules.health.filters_stale_ms,
         bounds=bounds(symbol, mark),
         drawdown_active=drawdown.active(state.drawdown),
-        sums=exposure.sums(symbol.orders.values(), mark),
+        sums=facts.exposure_sums(symbol),
         orders=symbol.orders,
         position_lots=symbol.position_lots,
         venue_lots=venue_lots(symbol),

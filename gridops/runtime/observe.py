@@ -273,7 +273,9 @@ def _boot(state: EngineState, header: Header, boot: Boot) -> None:
     for instrument in boot.instruments:
         _enter_symbol(state, instrument.symbol, boot, first)
     state.sync = sync.SyncState()
-    state.budget = budget.new_ledger()
+    state.budget = budget.boot(state.budget, state.venue_ms)
+    if state.budget.banned_until_ms > state.venue_ms:
+        state.health.banned_until_ms = state.budget.banned_until_ms + state.now_ms - state.venue_ms
     state.op_owner.clear()
     state.counters.states.clear()
     state.fsm = fsm.boot(None if first else state.fsm, boot.rules.stop_mode, state.now_ms)
@@ -296,6 +298,8 @@ def _enter_symbol(state: EngineState, name: str, boot: Boot, first: bool) -> Non
     symbol.refill_until.clear()
     symbol.refused.clear()
     symbol.last_choice.clear()
+    # The boot clock may have begun anew: a size taken under the old one would pass for fresh until it is caught up.
+    symbol.sized_ms = 0
     symbol.regime = regime.RegimeState()
     symbol.volatility.last_ms = 0
     state.deadman[name] = deadman.boot(state.deadman.get(name, deadman.DeadmanMemory()))

@@ -23,6 +23,8 @@ OPENING_MARGIN_MS = 1_000
 INCOME_OVERLAP_MS = 60_000
 """Income rows may appear a little after their time: the newest minute is asked for again."""
 DUST = Decimal("1e-8")
+WHOLE_BPS = 10_000
+"""Maintenance margin as large as the balance: the venue liquidates."""
 
 
 def positions(state: EngineState, reply: QueryReply, asked: sync.Asked, out: Out) -> None:
@@ -79,6 +81,9 @@ def _danger(state: EngineState, reply: QueryReply, asked: sync.Asked) -> None:
     """Margin and drawdown by the venue's own figures."""
     if reply.margin_balance > 0:
         state.health.margin_ratio_bps = int(reply.maintenance_margin * 10_000 / reply.margin_balance)
+    elif reply.margin_balance < 0:
+        # More is lost than was there: no ratio says it, and the last one must not stand.
+        state.health.margin_ratio_bps = WHOLE_BPS
     asset = next(iter(state.symbols.values())).instrument.settle_asset
     wallet = state.ledger.venue_wallet.get(asset)
     if wallet is not None:

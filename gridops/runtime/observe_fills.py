@@ -110,6 +110,10 @@ def book(state: EngineState, symbol: SymbolState, fill: Fill, order: Order | Non
     if order is not None:
         order.filled_lots += fill.lots
         order.filled_ms = state.venue_ms
+        if order.client_id in symbol.unbooked and order.reported_lots <= order.filled_lots:
+            del symbol.unbooked[order.client_id]
+        elif order.client_id in symbol.unbooked:
+            symbol.unbooked[order.client_id] = order.reported_lots - order.filled_lots
         out.touched[order.client_id] = order
     _book_money(state, symbol, fill)
     symbol.dirty = True
@@ -136,7 +140,8 @@ def _book_money(state: EngineState, symbol: SymbolState, fill: Fill) -> None:
 
 
 def _forget_old(symbol: SymbolState) -> None:
-    """Keep the newest ids; the REST cursor is far past what is dropped."""
+    """Keep the newest ids, and every one that the next read may still name."""
     if len(symbol.trade_ids) > 2 * REMEMBERED_TRADES:
         for trade_id in sorted(symbol.trade_ids)[:REMEMBERED_TRADES]:
-            del symbol.trade_ids[trade_id]
+            if trade_id <= symbol.last_trade_id:
+                del symbol.trade_ids[trade_id]

@@ -134,6 +134,7 @@ def close(state: EngineState, symbol: SymbolState, order: Order, to: OrderState,
         for client_id in list(symbol.closed)[:CLOSED_KEPT]:
             del symbol.closed[client_id]
     if order.reported_lots > order.filled_lots:
+        symbol.unbooked[order.client_id] = order.reported_lots - order.filled_lots
         sync.want(state.sync, QueryKind.TRADES, order.symbol, state.now_ms, after_ms=500)
 
 
@@ -273,7 +274,7 @@ def on_order_read(
     if asked_ms < max(settled, order.updated_ms):
         return
     order.absent_reads += 1
-    if _listed_nowhere(state, symbol, settled):
+    if client_id not in symbol.named and _listed_nowhere(state, symbol, settled):
         close(state, symbol, order, OrderState.FAILED, "proven absent", out)
         return
     sync.want(state.sync, QueryKind.OPEN_ORDERS, order.symbol, state.now_ms)
@@ -281,7 +282,7 @@ def on_order_read(
 
 
 def _listed_nowhere(state: EngineState, symbol: SymbolState, settled_ms: int) -> bool:
-    """Were open orders and trades both asked after the settle time too? A listed order would not be here."""
+    """Were open orders and trades both asked after the settle time too? The newest list must not name the order."""
     settled_boot_ms = settled_ms + state.now_ms - state.venue_ms
     return all(
         state.sync.last_ok.get(sync.slot(kind, symbol.symbol), 0) >= settled_boot_ms

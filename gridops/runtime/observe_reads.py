@@ -55,6 +55,8 @@ def on_query(state: EngineState, reply: QueryReply, out: Out) -> None:
             _open_orders(state, reply, asked, out)
         case QueryKind.TRADES:
             settled = _trades(state, reply, asked, out)
+            if settled:
+                _settle_unbooked(state, asked)
         case QueryKind.POSITIONS:
             observe_account.positions(state, reply, asked, out)
         case QueryKind.INCOME:
@@ -179,6 +181,17 @@ def _trades(state: EngineState, reply: QueryReply, asked: sync.Asked, out: Out) 
     return reply.complete
 
 
+def _settle_unbooked(state: EngineState, asked: sync.Asked) -> None:
+    """What a read asked after the fill did not show is not ours to book: it was traded before this journal."""
+    symbol = state.symbols.get(asked.symbol)
+    if symbol is None:
+        return
+    for client_id in list(symbol.unbooked):
+        order = symbol.closed.get(client_id)
+        if order is None or order.filled_ms + state.rules.sync.settle_ms < asked.asked_ms:
+            del symbol.unbooked[client_id]
+
+
 def _book_trade(state: EngineState, symbol: SymbolState, trade: VenueTrade, out: Out) -> bool:
     """Book a trade from history. False while it may belong to an order whose venue id we have not learned yet."""
     order = observe_orders.by_venue_id(symbol, trade.venue_id)
@@ -213,8 +226,9 @@ def _rules(state: EngineState, reply: QueryReply, out: Out) -> None:
                 symbol.instrument.tick_size,
                 symbol.instrument.step_size,
             ):
-                # Ticks and lots of everything we hold would change meaning: stop trusting the symbol.
-                state.health.book_invalid[name] = state.now_ms
+                # Ticks and lots of everything we hold would change meaning: the rules in use are no longer the venue's,
+                # and count as never read until a start takes over the new ones.
+                state.health.rules_read_ms = 0
                 continue
             symbol.instrument = instrument
             symbol.dirty = True

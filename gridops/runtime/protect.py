@@ -3,7 +3,7 @@
 Re-planned at every step until the venue's own read says it is done; pure questions to the state, operations out.
 """
 
-from gridops.domain.orders import Order
+from gridops.domain.orders import Order, PendingWrite
 from gridops.domain.plan import Choice, Cost, Op
 from gridops.domain.vocabulary import (
     Decision,
@@ -19,6 +19,8 @@ from gridops.runtime.state import EngineState, SymbolState
 
 SWEEP_RETRY_MS = 500
 CANCEL_RETRY_MS = 2_000
+UNANSWERED_MS = 10_000
+"""Longer than any answer of the venue takes: what is still open then may never have left."""
 
 
 def cancels(
@@ -36,11 +38,19 @@ def cancels(
         if order.order_type is OrderType.MARKET or (keep_reducing and order.reduce_only):
             continue
         pending = order.pending
-        if pending is not None and not (pending.unknown and now_venue_ms - pending.sent_ms >= CANCEL_RETRY_MS):
+        if pending is not None and not _overdue(pending, now_venue_ms):
             continue
         choices.append(_choice(order, reason))
         ops.append(_cancel(order, len(ops)))
     return choices, ops
+
+
+def _overdue(pending: PendingWrite, now_venue_ms: int) -> bool:
+    """May a cancel follow the write in flight? An amend that waits for a stuck disk must not hold it up for ever."""
+    age_ms = now_venue_ms - pending.sent_ms
+    if pending.unknown:
+        return age_ms >= CANCEL_RETRY_MS
+    return pending.kind is not OpKind.CANCEL and age_ms >= UNANSWERED_MS
 
 
 def _cancel(order: Order, index: int) -> Op:

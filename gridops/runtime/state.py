@@ -62,6 +62,8 @@ class SymbolState:
     """Live orders by client id; terminal ones move to `closed`."""
     closed: dict[str, Order] = field(default_factory=dict)
     """The most recent terminal orders, so that late fills and late acks find their owner."""
+    unbooked: dict[str, int] = field(default_factory=dict)
+    """Client id of an ended order -> lots the venue says it filled and no trade has told us of yet."""
     position_lots: int = 0
     """Signed: opening position + every booked fill."""
     position_known: bool = False
