@@ -22,8 +22,11 @@ _LATCHING = (FsmEvent.KILL, FsmEvent.BREACH)
 
 
 def run(state: EngineState, out: Out) -> None:
-    """Plan every symbol that has something to plan."""
+    """Plan every symbol that has something to plan. Without the lease only orders of our own epoch are taken away."""
     if not state.health.lease_held:
+        if not state.health.foreign_writer:
+            for name in sorted(state.symbols):
+                _cancel(state, state.symbols[name], RouterReason.STATE_FORBIDS, True, out, epoch=state.identity.epoch)
         return
     for name in sorted(state.symbols):
         _symbol(state, state.symbols[name], out)
@@ -197,8 +200,16 @@ def _refusals(symbol: SymbolState) -> dict[tuple[int, str], tuple[int, int]]:
     return found
 
 
-def _cancel(state: EngineState, symbol: SymbolState, reason: RouterReason, keep_reducing: bool, out: Out) -> None:
-    choices, ops = protect.cancels(symbol, reason, state.venue_ms, keep_reducing=keep_reducing)
+def _cancel(
+    state: EngineState,
+    symbol: SymbolState,
+    reason: RouterReason,
+    keep_reducing: bool,
+    out: Out,
+    *,
+    epoch: int | None = None,
+) -> None:
+    choices, ops = protect.cancels(symbol, reason, state.venue_ms, keep_reducing=keep_reducing, epoch=epoch)
     _carry_out(state, symbol, choices, ops, out)
 
 

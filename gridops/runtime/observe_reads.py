@@ -42,11 +42,15 @@ def on_query(state: EngineState, reply: QueryReply, out: Out) -> None:
     if not reply.ok or (not reply.complete and reply.kind not in _PAGED):
         state.sync.failures += 1
         state.health.venue_failures += 1
+        state.health.auth_rejected = state.health.auth_rejected or reply.code is VenueCode.AUTH
         sync.want(state.sync, reply.kind, reply.symbol, state.now_ms, after_ms=1_000)
         out.say(SyncDone(kind=reply.kind.value, symbol=reply.symbol, ok=False, detail=f"{reply.code} {reply.detail}"))
         return
     state.sync.failures = 0
     state.health.venue_failures = 0
+    if reply.kind not in (QueryKind.TIME, QueryKind.RULES):
+        # Only a signed answer shows that the key is good again.
+        state.health.auth_rejected = False
     settled = True
     match reply.kind:
         case QueryKind.ORDER:

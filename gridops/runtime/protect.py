@@ -24,10 +24,11 @@ UNANSWERED_MS = 10_000
 
 
 def cancels(
-    symbol: SymbolState, reason: RouterReason, now_venue_ms: int, *, keep_reducing: bool
+    symbol: SymbolState, reason: RouterReason, now_venue_ms: int, *, keep_reducing: bool, epoch: int | None = None
 ) -> tuple[list[Choice], list[Op]]:
     """Cancel every own order that may still fill (UNKNOWN ones too), except reduce-only ones if those may stay.
 
+    `epoch` limits it to orders of one lease epoch: all that an engine without the lease may touch.
     One cancel at a time: while its outcome is open it is given CANCEL_RETRY_MS, in which the order is asked for too.
     Market orders never rest: a cancel could only chase our own exit, and its refusal would put the exit in doubt.
     """
@@ -36,6 +37,8 @@ def cancels(
     for client_id in sorted(symbol.orders):
         order = symbol.orders[client_id]
         if order.order_type is OrderType.MARKET or (keep_reducing and order.reduce_only):
+            continue
+        if epoch is not None and order.epoch != epoch:
             continue
         pending = order.pending
         if pending is not None and not _overdue(pending, now_venue_ms):

@@ -84,3 +84,10 @@ def test_a_close_waits_for_the_last_order_and_is_sliced_by_the_venues_market_max
     ]
     _, ops = protect.sweep(_symbol(position=-30), 9_000, keep_lots=10)
     assert [(op.side, op.lots) for op in ops] == [(Side.BUY, 20)]
+
+
+def test_without_the_lease_only_orders_of_our_own_epoch_are_cancelled() -> None:
+    ours, older = _order("a"), _order("b")
+    older.epoch = 0
+    _, ops = protect.cancels(_symbol(ours, older), RouterReason.STATE_FORBIDS, 5_000, keep_reducing=True, epoch=1)
+    assert [op.client_id for op in ops] == ["a"]
