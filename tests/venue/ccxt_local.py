@@ -1,5 +1,6 @@
 """Unmodified ccxt pointed at a local venue: every URL of the class rewritten, so that nothing can leave the machine."""
 
+import importlib
 import warnings
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -11,9 +12,9 @@ def exchange(handle: VenueHandle, **config: Any) -> Any:
     """A ccxt.pro binanceusdm with the venue's throw-away keys. Close it when done."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        import ccxt.pro
-
-        made = ccxt.pro.binanceusdm(
+        # By its own module: another test of this process may have loaded the class without the package around it.
+        pro = importlib.import_module("ccxt.pro.binanceusdm")
+        made = pro.binanceusdm(
             {"apiKey": handle.api_key, "secret": handle.api_secret, "enableRateLimit": False, **config}
         )
     host = urlsplit(handle.rest).netloc
