@@ -41,8 +41,8 @@ class Suite:
 
 SUITES = (
     Suite("unit", "not wire and not simulation and not docs and not packaging", 180, ("-n", "2")),
-    # Mostly waiting: more processes than cores.
-    Suite("wire", "wire", 180, ("-n", "4")),
+    # Mostly waiting: more processes than cores. A file shares its venue, so it stays in one process.
+    Suite("wire", "wire", 180, ("-n", "4", "--dist", "loadfile")),
     Suite("simulation", "simulation", 300, ("-n", "2")),
     Suite("docs", "docs", 90),
     Suite("packaging", "packaging", 150),
