@@ -130,7 +130,7 @@ async def _brackets(desk: Desk) -> tuple[bool, str]:
 def _step(below: dict[str, Any], above: dict[str, Any]) -> float:
     """Jump of the maintenance margin where two brackets meet, quote; the venue sends these figures as numbers."""
     at_cap: float = below["notionalCap"] * (above["maintMarginRatio"] - below["maintMarginRatio"])
-    return at_cap - above["cum"] + below["cum"]
+    return at_cap - float(above["cum"]) + float(below["cum"])
 
 
 async def _rates(desk: Desk) -> tuple[bool, str]:

@@ -122,6 +122,8 @@ class Account:
     last_by_client: dict[tuple[str, str], Order] = field(default_factory=dict, metadata={"transient": True})
     bid_value: dict[str, int] = field(default_factory=dict, metadata={"transient": True})
     ask_value: dict[str, int] = field(default_factory=dict, metadata={"transient": True})
+    reducing: dict[str, int] = field(default_factory=dict, metadata={"transient": True})
+    """Open reduce-only orders by symbol."""
     orders: dict[str, list[Order]] = field(default_factory=dict, metadata={"transient": True})
 
     def position(self, symbol: str) -> Position:

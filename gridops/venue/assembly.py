@@ -3,12 +3,15 @@
 Sits between the process and the server. It refuses a store whose symbols the market does not drive.
 """
 
+import random
 import secrets
+from collections.abc import Callable
 from typing import Any
 
 from gridops.domain.values import value
 from gridops.errors import VenueUnavailable
 from gridops.venue.core import VenueCore
+from gridops.venue.events import Fidelity
 from gridops.venue.market.events import MarketSource
 from gridops.venue.market.sources import open_market
 from gridops.venue.options import VenueOptions
@@ -53,6 +56,7 @@ def build(store: VenueStore, options: VenueOptions) -> Venue:
     kept, state = store.read_keys(), store.read_state()
     if kept is not None and state is not None:
         core = _restored(state, kept, symbols)
+        core.set_fidelity(_fidelity(options))
         clock = _clock(options, source, core.now_ms)
         keys = KeyRing(Credentials(*row) for row in kept["credentials"])
     else:
@@ -70,6 +74,7 @@ def build(store: VenueStore, options: VenueOptions) -> Venue:
 def _floor(options: VenueOptions, core: VenueCore, clock: VenueClock, source: MarketSource, keys: KeyRing) -> Floor:
     feed = MarketFeed(source, venue_start_ms=clock.now_ms(), speed_milli=int(options.speed * 1_000))
     floor = Floor(core, clock, feed, keys)
+    floor.events_first = _order_of_events(options)
     floor.settle()
     if options.hold:
         floor.hold_market()
@@ -78,10 +83,28 @@ def _floor(options: VenueOptions, core: VenueCore, clock: VenueClock, source: Ma
 
 def _opened(options: VenueOptions, source: MarketSource, clock: VenueClock) -> tuple[VenueCore, KeyRing]:
     """A new account with throw-away keys."""
-    core = VenueCore(symbols=source.symbols(), start_ms=clock.now_ms(), seed=options.seed)
+    core = VenueCore(symbols=source.symbols(), start_ms=clock.now_ms(), seed=options.seed, fidelity=_fidelity(options))
     mine = new_credentials(f"paper-{secrets.token_hex(4)}")
     core.add_account(mine.account, api_key=mine.api_key, api_secret=mine.api_secret, wallet={"USDT": options.wallet})
     return core, KeyRing([mine])
+
+
+def _fidelity(options: VenueOptions) -> Fidelity:
+    chosen = options.fidelity
+    return Fidelity(
+        slim_replies="legacy-replies" not in chosen,
+        trade_lite="no-trade-lite" not in chosen,
+        older_conditionals="older-conditionals" in chosen,
+    )
+
+
+def _order_of_events(options: VenueOptions) -> Callable[[], bool]:
+    """Whether the next event leaves before the reply to what caused it; the venue promises neither."""
+    if "either-first" in options.fidelity:
+        chance = random.Random(options.seed)
+        return lambda: chance.random() < 0.5
+    first = "reply-first" not in options.fidelity
+    return lambda: first
 
 
 def _restored(state: bytes, kept: dict[str, Any], symbols: tuple[str, ...]) -> VenueCore:

@@ -122,10 +122,15 @@ class Side:
 
     def best(self) -> int | None:
         """Best visible price in ticks, outside or own."""
-        outside, own = self.best_outside(), self.best_own()
-        if outside is None or own is None:
-            return own if outside is None else outside
-        return max(outside, own) if self.sign > 0 else min(outside, own)
+        prices, mine = self._prices, self.own_prices
+        at = -1 if self.sign > 0 else 0
+        if not mine:
+            return prices[at] if prices else None
+        own = mine[at]
+        if not prices:
+            return own
+        outside = prices[at]
+        return outside if (outside > own) == (at < 0) else own
 
     def visible(self, price: int) -> int:
         """Lots a reader of the depth sees. Assumption: our own orders are in it, as on the venue."""

@@ -173,6 +173,10 @@ class VenueCore:
         market.status = status
         feed.contract_event(self._world, market)
 
+    def set_fidelity(self, fidelity: Fidelity) -> None:
+        """Behave as another release of the venue from now on."""
+        self._world.fidelity = fidelity
+
     def set_asset_price(self, asset: str, price: Decimal) -> None:
         """Quote price used to convert fees paid in another asset."""
         self._world.asset_prices[asset] = price

@@ -18,12 +18,11 @@ class StreamEvent:
 class Fidelity:
     """Switches for behaviour that differs between venue releases.
 
-    older_conditionals lets stop orders in on the order route, as before they had their own. event_before_reply is read
-    by the server; public_streams off saves their cost where nobody listens.
+    older_conditionals lets stop orders in on the order route, as before they had their own. public_streams
+    off saves their cost where nobody listens.
     """
 
     slim_replies: bool = True
     trade_lite: bool = True
-    event_before_reply: bool = True
     public_streams: bool = True
     older_conditionals: bool = False

@@ -21,7 +21,8 @@ def flush(world: World, market: Market) -> None:
         _send_trades(world, market)
     if market.touched_bids or market.touched_asks:
         _send_depth(world, market)
-        _send_top(world, market)
+        if world.fidelity.public_streams:
+            _send_top(world, market)
 
 
 def _send_trades(world: World, market: Market) -> None:
@@ -108,8 +109,6 @@ def _send_top(world: World, market: Market) -> None:
     if now == market.top_sent:
         return
     market.top_sent = now
-    if not world.fidelity.public_streams:
-        return
     price, qty = market.units.price.text, market.units.qty.text
     payload = {
         "e": "bookTicker",

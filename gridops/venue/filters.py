@@ -18,12 +18,17 @@ def _decimals(amount: Decimal) -> int:
     return max(0, -exponent)
 
 
+def _on_grid(amount: Decimal, rule: Decimal, counted: Decimal) -> bool:
+    """Whether a rule that has become coarser than the grid we count in allows the amount."""
+    return rule is counted or not amount % rule
+
+
 def price_ticks(market: Market, params: Params, name: str = "price") -> int:
     """PRICE_FILTER: a price parameter in ticks."""
     spec, price = market.spec, number(params, name)
     if price <= 0:
         raise VenueError(-4001, "Price less than 0.")
-    ticks = market.units.price.count(price) if not price % spec.tick_size else None
+    ticks = market.units.price.count(price) if _on_grid(price, spec.tick_size, market.units.tick_size) else None
     if ticks is None and _decimals(price) > spec.price_precision:
         raise VenueError(-1111, "Precision is over the maximum defined for this asset.")
     if price < spec.min_price:
@@ -40,7 +45,7 @@ def lots(market: Market, params: Params, *, market_order: bool) -> int:
     spec, quantity = market.spec, number(params, "quantity")
     if quantity <= 0:
         raise VenueError(-4003, "Quantity less than zero.")
-    count = market.units.qty.count(quantity) if not quantity % spec.step_size else None
+    count = market.units.qty.count(quantity) if _on_grid(quantity, spec.step_size, market.units.step_size) else None
     if count is None and _decimals(quantity) > spec.quantity_precision:
         raise VenueError(-1111, "Precision is over the maximum defined for this asset.")
     if quantity < spec.min_qty:

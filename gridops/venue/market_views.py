@@ -1,6 +1,6 @@
 """JSON bodies of the public market data calls. It reads state and changes nothing."""
 
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
 from gridops.venue import feed
@@ -16,6 +16,7 @@ RATE_LIMITS: list[dict[str, Any]] = [
     {"rateLimitType": "ORDERS", "interval": "SECOND", "intervalNum": 10, "limit": 300},
 ]
 _DAY_MINUTES = 1440
+_THOUSANDTH = Decimal("0.001")
 
 
 def exchange_info(world: World) -> dict[str, Any]:
@@ -235,11 +236,11 @@ def day(world: World, market: Market) -> dict[str, Any]:
     first, last = (minutes[0].open, minutes[-1].close) if minutes else (0, 0)
     lots, value = sum(m.lots for m in minutes), sum(m.value for m in minutes)
     change = Decimal(last - first) * 100 / first if first else ZERO
-    average = plain((units.price.size * value / lots).quantize(units.price.size)) if lots else "0"
+    average = plain((units.price.size * value / lots).quantize(units.price.size, ROUND_HALF_EVEN)) if lots else "0"
     return {
         "symbol": market.spec.symbol,
         "priceChange": price(last - first),
-        "priceChangePercent": f"{change:.3f}",
+        "priceChangePercent": f"{change.quantize(_THOUSANDTH, ROUND_HALF_EVEN):f}",
         "weightedAvgPrice": average,
         "lastPrice": price(last),
         "lastQty": units.qty.text(market.tape.prints[-1].lots if market.tape.prints else 0),

@@ -138,6 +138,8 @@ def recheck_reduce_only(world: World, market: Market, account_id: str) -> None:
     """Resting reduce-only orders that no longer fit the position expire, worst price and latest first."""
     account = world.accounts[account_id]
     symbol = market.spec.symbol
+    if not account.reducing.get(symbol):
+        return
     waiting = [order for order in account.open_of(symbol).values() if order.reduce_only and order.resting]
     if not waiting:
         return

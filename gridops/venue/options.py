@@ -16,6 +16,9 @@ IDLE_EXIT_S = 900
 """Fifteen minutes without a client end a venue that nobody stopped."""
 MAX_SPEED = Decimal(100_000)
 CLOCKS = ("real", "manual")
+FIDELITY = ("legacy-replies", "no-trade-lite", "older-conditionals", "reply-first", "either-first")
+"""Switches away from today's venue: full order replies, no TRADE_LITE, stop orders on the order route, and the reply
+before the event it causes (or either first, by the seed)."""
 
 
 @record
@@ -37,6 +40,7 @@ class VenueOptions:
     faults: Path | None = None
     wallet: Decimal = Decimal(10_000)
     hold: bool = False
+    fidelity: tuple[str, ...] = ()
 
 
 def as_arguments(options: VenueOptions) -> list[str]:
@@ -50,6 +54,8 @@ def as_arguments(options: VenueOptions) -> list[str]:
         words += ["--from", str(options.from_ms)]
     if options.faults is not None:
         words += ["--faults", str(options.faults)]
+    for switch in options.fidelity:
+        words += ["--fidelity", switch]
     return words + ["--loop"] * options.loop + ["--hold"] * options.hold
 
 
@@ -68,6 +74,7 @@ def parse(words: Sequence[str]) -> VenueOptions:
     parser.add_argument("--faults", type=Path, help="TOML file with [[fault]] tables")
     parser.add_argument("--wallet", default="10000", help="USDT of a new account")
     parser.add_argument("--hold", action="store_true", help="the market waits for its first listener")
+    parser.add_argument("--fidelity", action="append", choices=FIDELITY, default=[], help="may be given repeatedly")
     given = parser.parse_args(words)
     return checked(
         VenueOptions(
@@ -75,6 +82,7 @@ def parse(words: Sequence[str]) -> VenueOptions:
             from_ms=None if given.start is None else market_time_ms(given.start), loop=given.loop, seed=given.seed,
             idle_exit_s=given.idle_exit_s, clock=given.clock, faults=given.faults,
             wallet=_decimal("wallet", given.wallet), hold=given.hold,
+            fidelity=tuple(given.fidelity),
         )
     )  # fmt: skip
 
@@ -89,6 +97,9 @@ def checked(options: VenueOptions) -> VenueOptions:
         raise ConfigError(f"idle exit of {options.idle_exit_s} s: give at least 1 s")
     if not Decimal(0) <= options.wallet <= Decimal(10) ** 12:
         raise ConfigError(f"wallet {options.wallet} is outside 0 to 1e12 USDT")
+    unknown = set(options.fidelity) - set(FIDELITY)
+    if unknown:
+        raise ConfigError(f"fidelity {', '.join(sorted(unknown))} is none of {', '.join(FIDELITY)}")
     if options.clock not in CLOCKS:
         raise ConfigError(f"clock {options.clock!r} is none of {', '.join(CLOCKS)}")
     return options

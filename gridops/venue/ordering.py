@@ -290,6 +290,8 @@ def register(world: World, account: Account, order: Order) -> None:
             world.waiting.setdefault(order.symbol, {})[order.order_id] = order
         account.open_of(order.symbol)[order.order_id] = order
         account.open_by_client[key] = order
+        if order.reduce_only:
+            account.reducing[order.symbol] = account.reducing.get(order.symbol, 0) + 1
         if order.gtd_ms:
             world.gtd[(order.symbol, order.order_id)] = order
 

@@ -77,7 +77,9 @@ def _book(
 
 def forget_open(world: World, account: Account, order: Order) -> None:
     """The order is terminal: out of the open indexes; its client id may be used again."""
-    account.open_of(order.symbol).pop(order.order_id, None)
+    gone = account.open_of(order.symbol).pop(order.order_id, None)
+    if gone is not None and order.reduce_only:
+        account.reducing[order.symbol] -= 1
     key = (order.symbol, order.client_id)
     if account.open_by_client.get(key) is order:
         del account.open_by_client[key]

@@ -3,7 +3,8 @@
 It rounds nothing: a text off the grid is somebody else's refusal (`filters`), here it is only recognised.
 """
 
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
+from functools import lru_cache
 
 _CACHE_LIMIT = 200_000
 
@@ -66,6 +67,7 @@ class Units:
         return self.lot_value * (ticks * lots)
 
 
+@lru_cache(maxsize=16_384)
 def decimal_of(text: str) -> Decimal | None:
     """A finite plain decimal, or None. Underscores, blanks and special values are not numbers on the wire."""
     if not text.isascii() or len(text) > 40 or "_" in text or text != text.strip():
@@ -78,13 +80,16 @@ def decimal_of(text: str) -> Decimal | None:
 
 
 def money(amount: Decimal) -> Decimal:
-    """Rounded half-even to the eight decimals the ledger keeps."""
-    return amount.quantize(MONEY)
+    """Rounded half-even to the eight decimals the ledger keeps.
+
+    The rounding is named: a library in the same process may have changed the thread's default.
+    """
+    return amount.quantize(MONEY, ROUND_HALF_EVEN)
 
 
 def money_text(amount: Decimal) -> str:
     """Eight decimals, never an exponent, never a negative zero."""
-    rounded = amount.quantize(MONEY)
+    rounded = amount.quantize(MONEY, ROUND_HALF_EVEN)
     return f"{rounded:f}" if rounded else "0.00000000"
 
 

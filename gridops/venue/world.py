@@ -16,7 +16,7 @@ from gridops.venue.events import Fidelity, StreamEvent
 from gridops.venue.market.events import SymbolSpec
 from gridops.venue.orders import Order
 from gridops.venue.tape import Print, Tape
-from gridops.venue.units import MONEY, Units
+from gridops.venue.units import Units, money
 
 FUNDING_INTERVAL_MS = 8 * 3600 * 1000
 DEFAULT_FUNDING_RATE = Decimal("0.0001")
@@ -81,7 +81,7 @@ class Market:
             return self.mark
         bid, ask = self.book.bids.best(), self.book.asks.best()
         if bid is not None and ask is not None:
-            return (self.units.price.value(bid + ask) / 2).quantize(MONEY)
+            return money(self.units.price.value(bid + ask) / 2)
         if self.tape.prints:
             return self.units.price.value(self.tape.prints[-1].price_ticks)
         return None

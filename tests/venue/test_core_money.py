@@ -1,6 +1,6 @@
 """Wallets change only by income rows; profit, fees, funding, margin and liquidation add up by hand."""
 
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal, localcontext
 from typing import Any
 
 import pytest
@@ -233,3 +233,16 @@ def test_equity_is_cash_flow_whatever_is_traded(trades: list[tuple[str, int, int
     assert state["positions"]["BTCUSDT"]["lots"] == held
     assert booked - entry * held / 1000 == pytest.approx(cash, abs=D("0.000001") * (len(trades) + 1))
     assert conserved(desk)
+
+
+def test_another_default_rounding_in_the_process_changes_no_money() -> None:
+    told = []
+    for rounding in (ROUND_HALF_EVEN, ROUND_HALF_UP):
+        with localcontext() as context:
+            context.rounding = rounding
+            desk = Desk()
+            desk.book([(599990, 1000)], [(600000, 1), (600003, 300)])
+            desk.place("BUY", "0.004")
+            desk.mark("60007.22500125")
+            told.append([desk.core.truth()["accounts"], desk.call("GET", "v3/account"), desk.private()])
+    assert told[0] == told[1]

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -165,10 +166,24 @@ def test_starting_is_quick_and_needs_no_exchange_library(options: VenueOptions) 
     assert subprocess.run([sys.executable, "-c", light], timeout=60).returncode == 0
 
 
+def test_an_older_release_answers_in_full_and_takes_stops_on_the_order_route(options: VenueOptions) -> None:
+    for switches in (("legacy-replies", "older-conditionals"), ()):
+        handle = spawn(replace(options, fidelity=switches))
+        try:
+            stop = "symbol=BTCUSDT&side=BUY&type=STOP_MARKET&quantity=0.01&stopPrice=90000"
+            answer = signed(handle, "POST", "/fapi/v1/order", stop)
+            older = bool(switches)
+            assert answer.get("code", 0) == (0 if older else -4120)
+            assert ("avgPrice" in answer) is older
+        finally:
+            handle.stop()
+
+
 def test_options_travel_over_the_command_line() -> None:
     given = VenueOptions(
         store=Path("s"), market="recorded:a,b", port=1, speed=Decimal("2.5"), from_ms=5, loop=True, seed=3,
         idle_exit_s=7, clock="manual", faults=Path("f"), wallet=Decimal("12.5"), hold=True,
+        fidelity=("legacy-replies", "either-first"),
     )  # fmt: skip
     assert parse(as_arguments(given)) == given
 

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import json
+import random
 from typing import Any
 
 import aiohttp
@@ -127,6 +128,27 @@ async def test_the_event_arrives_before_the_reply_and_a_delay_turns_it_round() -
                 await asyncio.gather(event, reply)
                 await asyncio.sleep(0)
                 assert came == (["reply", "event"] if delayed else ["event", "reply"])
+
+
+async def test_both_orders_of_event_and_reply_happen_when_chance_decides() -> None:
+    order = {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT"}
+
+    async def run() -> list[str]:
+        chance, first = random.Random(3), []
+        async with bench() as venue:
+            key = (await listen_key(venue))["listenKey"]
+            venue.floor.events_first = lambda: chance.random() < 0.5
+            async with venue.session.ws_connect(f"{venue.ws}/private/ws?listenKey={key}") as socket:
+                for _ in range(12):
+                    event = asyncio.create_task(heard(socket))
+                    reply = asyncio.create_task(venue.signed("POST", "/fapi/v1/order", in_body=True, **order))
+                    await asyncio.wait({event, reply}, return_when=asyncio.FIRST_COMPLETED)
+                    first.append("event" if event.done() else "reply")
+                    await asyncio.gather(event, reply)
+        return first
+
+    chance = random.Random(3)
+    assert await run() == ["event" if chance.random() < 0.5 else "reply" for _ in range(12)]
 
 
 async def test_a_dead_key_connects_and_hears_nothing_and_put_says_1125() -> None:

@@ -77,6 +77,8 @@ class Floor:
         self.journal = RequestJournal()
         self.on_dirty = on_dirty
         self.held = False
+        self.events_first: Callable[[], bool] = lambda: True
+        """Asked once a request: whether its events leave before its reply."""
         self.stopping = asyncio.Event()
         self.wake = asyncio.Event()
         self.last_seen_s = asyncio.get_running_loop().time()

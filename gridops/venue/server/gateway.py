@@ -24,6 +24,8 @@ from gridops.venue.server.routes import ROUTES, Route, Security
 
 LISTEN_KEY = "/fapi/v1/listenKey"
 _PREVIEW = 300
+_AFTER_REPLY_S = 0.02
+"""How long events are held back where the reply goes first."""
 _TURNS = 3
 """Turns of the event loop a queued frame needs to reach its socket."""
 
@@ -71,17 +73,27 @@ class Gateway:
         await outcomes.sleep_for(faults, "rest.delay")
         answer = outcomes.instead(faults, given, request.method, request.path)
         if answer is None and not outcomes.has(faults, "rest.drop_req"):
-            visit = Visit(request, given, refusal, entry, faults)
-            self._fill(visit, "before", None)
-            answer = self._answer(visit)
-            self._fill(visit, "after", answer)
-            await _let_events_go()
-            answer = outcomes.afterwards(faults, answer)
-            await outcomes.sleep_for(faults, "rest.delay_resp")
+            answer = await self._applied(Visit(request, given, refusal, entry, faults))
         if answer is not None:
             answer.headers.update(floor.rates.weight_header(floor.clock.now_ms()))
             entry.status = answer.status
         return answer
+
+    async def _applied(self, visit: Visit) -> Answer | None:
+        """Apply the request; its events leave before the reply, or a moment after it."""
+        floor, faults = self._floor, visit.faults
+        events_first = floor.events_first()
+        if not events_first:
+            floor.hub.hold_back()
+            asyncio.get_running_loop().call_later(_AFTER_REPLY_S, floor.hub.let_go)
+        self._fill(visit, "before", None)
+        answer = self._answer(visit)
+        self._fill(visit, "after", answer)
+        if events_first:
+            await _let_events_go()
+        told = outcomes.afterwards(faults, answer)
+        await outcomes.sleep_for(faults, "rest.delay_resp")
+        return told
 
     def _answer(self, visit: Visit) -> Answer:
         floor, request, entry = self._floor, visit.request, visit.entry
@@ -228,9 +240,6 @@ def _facts(request: Request, given: dict[str, str], floor: Floor) -> Facts:
 
 
 async def _let_events_go() -> None:
-    """Give the sockets' writers their turn: by default an event leaves before the reply to what caused it.
-
-    The venue promises no order between the two; a `ws.delay` fault of some milliseconds turns it round.
-    """
+    """Give the sockets' writers their turn, so that events leave before the reply to what caused them."""
     for _ in range(_TURNS):
         await asyncio.sleep(0)

@@ -35,6 +35,8 @@ class Hub:
         self._windows = DepthWindows()
         self._held: dict[str, bytes] = {}
         self._last: dict[str, tuple[Facts, list[Connection], bytes]] = {}
+        self._holding = 0
+        self._waiting: list[tuple[Facts, list[Connection], bytes]] = []
         self.muted: set[str] = set()
         self.sent = 0
 
@@ -179,7 +181,22 @@ class Hub:
         else:
             self._push(facts, listeners, data)
 
+    def hold_back(self) -> None:
+        """Keep every event until `let_go` was called as often; their order stays."""
+        self._holding += 1
+
+    def let_go(self) -> None:
+        """Send what was held back, once nobody holds any more."""
+        self._holding -= 1
+        if not self._holding:
+            waiting, self._waiting = self._waiting, []
+            for facts, listeners, data in waiting:
+                self._push(facts, listeners, data)
+
     def _push(self, facts: Facts, listeners: list[Connection], data: bytes) -> None:
+        if self._holding:
+            self._waiting.append((facts, listeners, data))
+            return
         if facts.channel in self.muted:
             return
         for each in listeners:
