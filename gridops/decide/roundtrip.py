@@ -3,10 +3,11 @@
 A lot is what one opening order filled. A closing fill takes lots of its own grid cell (same distance from the centre)
 first, oldest first, then the oldest of the other cells; what is left opens a lot of the other side, so a flip is split
 at zero. Every filled lot is in exactly one trip or one open lot. Works on fills in the order given; decides nothing.
+Rounding is named: a library in the trading process changes the thread's default, and a replay does not load it.
 """
 
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 from hashlib import sha256
 
 from gridops.domain.instrument import Instrument
@@ -86,7 +87,7 @@ def fund(book: TripBook, amount: Decimal) -> None:
         return
     left = amount
     for lot in book.lots[:-1]:
-        share = (amount * lot.remaining / total).quantize(Decimal("1e-8"))
+        share = (amount * lot.remaining / total).quantize(Decimal("1e-8"), ROUND_HALF_EVEN)
         lot.funding += share
         left -= share
     book.lots[-1].funding += left
@@ -159,7 +160,7 @@ def _trip(lot: OpenLot, last: Fill, instrument: Instrument) -> TripClosed:
         fees=lot.fees,
         funding=lot.funding,
         net=net,
-        net_bps=int((net * 10_000 / entry).to_integral_value()) if entry else 0,
+        net_bps=int((net * 10_000 / entry).to_integral_value(ROUND_HALF_EVEN)) if entry else 0,
         slippage_units=lot.slippage_units,
         unvalued_fee=lot.unvalued_fee,
         close_reason=_close_reason(last),
