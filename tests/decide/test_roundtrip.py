@@ -117,14 +117,18 @@ def test_a_foreign_fee_is_flagged_and_never_counted_as_quote() -> None:
 
 
 def test_the_threads_rounding_changes_nothing() -> None:
-    fills = [*_random_fills(7), _fill(900, Side.BUY, -1, 600_000, 3), _fill(901, Side.BUY, -2, 600_000, 3)]
-
     def told(mode: str) -> list[object]:
         with decimal.localcontext() as context:
             context.rounding = mode
-            book, trips = _book(fills)
-            roundtrip.fund(book, Decimal("0.00000003"))
-            _, even = _book([_fill(1, Side.BUY, -1, 600_000, 1), _fill(2, Side.SELL, 1, 600_000 + 165, 1)])
-            return [trips, even, [lot.funding for lot in book.lots]]
+            # Two equal lots and one smallest unit of funding, a net of half a basis point: ties, both.
+            book, _ = _book([_fill(1, Side.BUY, -1, 600_000, 1), _fill(2, Side.BUY, -2, 600_000, 1)])
+            roundtrip.fund(book, Decimal("0.00000001"))
+            entry, leave = _fill(3, Side.BUY, -1, 600_000, 1), _fill(4, Side.SELL, 1, 600_030, 1)
+            free = [
+                Fill(**{name: getattr(fill, name) for name in Fill.__slots__} | {"fee": Decimal(0)})  # type: ignore[attr-defined]
+                for fill in (entry, leave)
+            ]
+            _, trips = _book(free)
+            return [trips, [lot.funding for lot in book.lots]]
 
-    assert told(decimal.ROUND_HALF_EVEN) == told(decimal.ROUND_HALF_UP) == told(decimal.ROUND_DOWN)
+    assert told(decimal.ROUND_HALF_EVEN) == told(decimal.ROUND_HALF_UP) == told(decimal.ROUND_UP)
