@@ -120,6 +120,37 @@ def stop(
     render.evidence(done.evidence)
 
 
+@app.command()
+def probe(
+    venue: Annotated[
+        str | None, typer.Option("--venue", help="binance, a loopback URL, or a running emulator; none only lists.")
+    ] = None,
+    symbol: Annotated[str, typer.Option("--symbol", help="What to ask about.")] = "BTCUSDT",
+    with_order: Annotated[
+        bool, typer.Option("--with-order", help="Allow one far post-only order of least size; cancelled at the end.")
+    ] = False,
+    home: HomeOption = None,
+    account: AccountOption = None,
+    config: ConfigOption = None,
+    evidence_dir: EvidenceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List what the emulator assumes of the real venue, and check what can be checked.
+
+    Exits 1 when an assumption is refuted. Example: gridops venue probe
+    """
+    from gridops.usecases import venue_ask
+
+    done = venue_ask.run(place(home, account, config, evidence_dir), venue, symbol, with_order=with_order)
+    if as_json:
+        render.document("venue.probe", done, done.evidence)
+    else:
+        body = [[each.name, each.verdict.value, each.statement, each.seen] for each in done.findings]
+        render.text(render.table(["assumption", "verdict", "statement", "seen"], body))
+        render.evidence(done.evidence)
+    raise typer.Exit(int(done.refuted))
+
+
 def _number(name: str, text: str) -> Decimal:
     try:
         found = Decimal(text)

@@ -84,6 +84,11 @@ def stop(place: Place, name: str | None) -> VenuesReport:
     return VenuesReport(home=str(place.home.root), venues=(seen,), evidence=write(place.evidence_root, story))
 
 
+def reach(place: Place, name: str) -> VenueHandle | None:
+    """The running venue of this home with that name or account; None when there is none."""
+    return next((handle for known, handle in _running(place) if name in (known, handle.account)), None)
+
+
 def store(place: Place, option: str | None) -> Path:
     """Where a venue run by hand keeps its account."""
     return Path(option) if option else place.home.root / "paper" / BY_HAND
