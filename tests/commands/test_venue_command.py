@@ -30,6 +30,10 @@ def test_a_venue_by_hand_is_found_and_stopped(cli: Runner, home: Home, empty_fol
         (seen,) = cli("venue", "list", "--json").document()["venues"]
         assert (seen["name"], seen["rest"], seen["pid"]) == ("by-hand", said["rest"], process.pid)
         assert said["api_secret"] not in cli("venue", "list").out
+        asked = cli("venue", "probe", "--venue", "by-hand", "--with-order", "--json")
+        verdicts = {each["name"]: each["verdict"] for each in asked.document()["findings"]}
+        assert asked.code == 0 and verdicts["amend-same"] == "confirmed"
+        assert said["api_secret"] not in asked.out + asked.err
         stopped = cli("venue", "stop", "by-hand")
         assert stopped.code == 0 and stopped.refs("out")[0].reason == "stopped"
         out, err = process.communicate(timeout=20)
@@ -41,6 +45,14 @@ def test_a_venue_by_hand_is_found_and_stopped(cli: Runner, home: Home, empty_fol
     assert parse(line).status is EvidenceStatus.OK
     assert (home.root / "paper" / "by-hand").is_dir()
     assert cli("venue", "list", "--json").document()["venues"] == []
+
+
+def test_a_probe_without_a_venue_lists_and_asks_nothing(cli: Runner, home: Home) -> None:
+    found = cli("venue", "probe", "--json").document()["findings"]
+    assert len(found) > 20
+    assert {each["verdict"] for each in found} == {"unchecked"}
+    refused = cli("venue", "probe", "--venue", "http://fapi.binance.com")
+    assert refused.code == ExitCode.USAGE and "is refused" in refused.err
 
 
 def test_stopping_what_does_not_run_names_the_home(cli: Runner, home: Home) -> None:
