@@ -111,7 +111,7 @@ def _recovered(
 ) -> tuple[SqliteJournal, Engine]:
     journal = open_journal(home.journal(account), account=account, clock_ms=clock.wall_ms)
     stack.callback(journal.close)
-    engine = recover(journal.tail(), EngineState(rules=options.loaded.settings.rules()))
+    engine = recover(journal.tail(), EngineState(rules=options.loaded.settings.rules()), build=__version__)
     return journal, engine
 
 
@@ -419,7 +419,9 @@ class LiveGraph:
         }
 
     def _session_over(self, finish: Finish) -> None:
+        """The last word of an orderly run is a checkpoint: the next build need not decide this one's inputs again."""
         self.orderly = True
+        self._journal.checkpoint(self._engine.checkpoint())
         self._journal.flush(FLUSH_WITHIN_S)
         self._journal.end_run(finish.outcome)
 

@@ -46,10 +46,10 @@ class Engine:
         self.ring.append(body)
         return done, body
 
-    def checkpoint(self, header: Header) -> CheckpointRow:
-        """The state after `header`'s input, with both digests."""
+    def checkpoint(self) -> CheckpointRow:
+        """The state after its newest input, with both digests."""
         body = encode_state(self.state)
-        return CheckpointRow(header.seq, header.wall_ms, body, sha256(body).hexdigest(), self.records_digest)
+        return CheckpointRow(self.state.seq, self.state.wall_ms, body, sha256(body).hexdigest(), self.records_digest)
 
     def record(self, journal: Journal, header: Header, event: Event, done: Step, body: bytes) -> Token:
         """Append the step's row; a checkpoint follows when one is due."""
@@ -65,7 +65,7 @@ class Engine:
             )
         )
         if header.seq % CHECKPOINT_EVERY == 0:
-            journal.checkpoint(self.checkpoint(header))
+            journal.checkpoint(self.checkpoint())
         return token
 
 
@@ -74,8 +74,11 @@ def chain(previous: str, body: bytes) -> str:
     return sha256(previous.encode() + body).hexdigest()
 
 
-def recover(tail: Tail, fresh: EngineState) -> Engine:
+def recover(tail: Tail, fresh: EngineState, *, build: str | None = None) -> Engine:
     """The engine as the journal left it: last checkpoint, then every later input through the real step.
+
+    Rows that another build than `build` wrote may be decided anew: the inputs are the facts, and the reconcile that
+    every start begins with adopts or cancels what the other build had sent. None holds every row to its bytes.
 
     Raises:
         JournalError: the replayed tail does not say what the journal says it said.
@@ -87,7 +90,8 @@ def recover(tail: Tail, fresh: EngineState) -> Engine:
     for stored in tail.rows:
         row = codec.decode_row(stored.body)
         _, body = engine.handle(row.header, codec.event_of(row))
-        if body != stored.body:
+        ours = build is None or engine.state.identity.build == build
+        if body != stored.body and ours:
             raise JournalError(
                 f"journal row {stored.seq} does not replay to what it recorded",
                 hint="`gridops replay` shows the first divergence; this build may differ from the one that wrote it",

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from gridops import __version__
 from gridops.adapters.journal_reader import JournalReader
-from gridops.domain.events import Header
 from gridops.domain.evidence_ref import EvidenceMode, EvidenceRef, EvidenceStatus
 from gridops.domain.rules import Rules
 from gridops.domain.values import record
@@ -121,13 +120,13 @@ class _Replay:
         if body != row.body:
             journaled, replayed = _first_difference(row.body, body)
             return Divergence(seq=row.seq, kind=row.kind, what="row", journaled=journaled, replayed=replayed)
-        return self._checkpoint(row, stored.header)
+        return self._checkpoint(row)
 
-    def _checkpoint(self, row: InputRow, header: Header) -> Divergence | None:
+    def _checkpoint(self, row: InputRow) -> Divergence | None:
         kept = self._checkpoints.get(row.seq)
         if kept is None:
             return None
-        now = self.engine.checkpoint(header)
+        now = self.engine.checkpoint()
         self.compared += 1
         for what, journaled, replayed in (
             ("state", kept[0], now.state_digest),

@@ -103,7 +103,7 @@ def write_journal(
         body = spoil(at, body) if spoil is not None else body
         journal.append(JournalRow(at, header.wall_ms, type(event).__name__, body, False))
         if at == checkpoint_after:
-            journal.checkpoint(engine.checkpoint(header))
+            journal.checkpoint(engine.checkpoint())
     assert journal.flush(10)
     journal.close()
     return engine

@@ -6,8 +6,10 @@ import sys
 from hashlib import sha256
 from pathlib import Path
 
+import pytest
 from gridops.domain.events import LoopReport, OperatorInput
 from gridops.domain.vocabulary import OperatorCommand, Side
+from gridops.errors import JournalError
 from gridops.runtime.engine import recover
 from gridops.runtime.ports_journal import InputRow, Tail
 from gridops.runtime.state import EngineState
@@ -43,6 +45,19 @@ def test_a_journal_recovers_to_the_bytes_of_the_state_that_wrote_it() -> None:
     again = recover(Tail(None, rows, 0), EngineState(rules=RULES))
     assert encode_state(again.state) == encode_state(desk.state)
     assert again.records_digest == desk.engine.records_digest
+
+
+def test_rows_of_the_same_build_must_replay_and_those_of_another_are_decided_anew() -> None:
+    desk = _busy_desk()
+    rows = [InputRow(header.seq, header.wall_ms, type(event).__name__, body) for header, event, body in desk.history]
+    build = desk.state.identity.build
+    changed = rows[-1]._replace(body=rows[-1].body[:-2] + b" ]]")
+    told = Tail(None, [*rows[:-1], changed], 0)
+    for strict in (None, build):
+        with pytest.raises(JournalError, match=f"row {changed.seq} does not replay"):
+            recover(told, EngineState(rules=RULES), build=strict)
+    again = recover(told, EngineState(rules=RULES), build=f"{build}.1")
+    assert encode_state(again.state) == encode_state(desk.state)
 
 
 def test_a_restored_checkpoint_goes_on_to_the_same_bytes() -> None:
