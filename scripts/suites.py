@@ -21,6 +21,8 @@ from xml.etree import ElementTree
 ROOT = Path(__file__).resolve().parents[1]
 DEADLINE = "SUITE_DEADLINE"
 """Environment variable that tells the tests when their suite's time is over, in unix seconds."""
+FULL = "SUITE_FULL"
+"""Environment variable that asks the properties for their full counts."""
 NO_TESTS = 5
 """pytest's exit code for an empty selection."""
 NIGHTLY_FACTOR = 20
@@ -98,7 +100,7 @@ def _run(suite: Suite, root: Path, *, nightly: bool, skips: Counter[str]) -> Out
         if nightly:
             command.append("--timeout=3600")
         print(f"suite {suite.name}: pytest -m '{marker}', at most {budget_s} s", flush=True)
-        code = _within(command, root, budget_s, suite.grace_s)
+        code = _within(command, root, budget_s, suite.grace_s, nightly=nightly)
         outcome = _counted(report, skips)
     if code is None:
         outcome.failed += 1
@@ -111,9 +113,9 @@ def _run(suite: Suite, root: Path, *, nightly: bool, skips: Counter[str]) -> Out
     return outcome
 
 
-def _within(command: list[str], root: Path, budget_s: int, grace_s: int) -> int | None:
+def _within(command: list[str], root: Path, budget_s: int, grace_s: int, *, nightly: bool) -> int | None:
     """Exit code, or None when the time was over and the whole process group was killed."""
-    environment = {**os.environ, DEADLINE: str(time.time() + budget_s)}
+    environment = {**os.environ, DEADLINE: str(time.time() + budget_s), FULL: "1" if nightly else "0"}
     process = subprocess.Popen(command, cwd=root, stdin=subprocess.DEVNULL, start_new_session=True, env=environment)
     try:
         return process.wait(budget_s + grace_s)

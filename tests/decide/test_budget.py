@@ -7,6 +7,7 @@ from gridops.domain.rules import BudgetRules
 from gridops.domain.vocabulary import OpKind
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.effort import examples
 
 RULES = BudgetRules(weight_1m=100, orders_10s=10, orders_1m=30, reserve_pct=20, low_pct=70)
 
@@ -76,7 +77,7 @@ def test_costs_are_the_venues() -> None:
     assert budget.op_cost(OpKind.DEADMAN) == Cost(weight=10)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 400), st.integers(0, budget.EDGE_MS)), max_size=120), st.integers(0, 10_000))
 def test_no_window_of_the_venue_is_overrun_by_calls_that_arrive_a_little_later(
     calls: list[tuple[int, int]], start: int

@@ -10,6 +10,7 @@ from gridops.domain.plan import Request
 from gridops.domain.vocabulary import Intent, OpKind, OrderState, OrderType, Side, TimeInForce
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.effort import examples
 
 B, A = Side.BUY, Side.SELL
 
@@ -43,7 +44,7 @@ def dearest(position: int, mark: int, fills: list[tuple[Side, int, int]]) -> int
     return sum(sorted(lots, reverse=True)[: abs(net)])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(orders, st.integers(-4, 4), st.none() | st.integers(-4, 4))
 def test_no_way_to_fill_the_orders_exceeds_the_worst_case(book: list[Order], local: int, venue: int | None) -> None:
     worst = exposure.wce_units(local, venue, book, 100)
@@ -76,7 +77,7 @@ def test_an_amend_in_flight_counts_as_the_larger_of_its_outcomes() -> None:
 amends = st.tuples(st.integers(1, 6), st.integers(90, 110), st.integers(1, 6), st.integers(90, 110))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(orders, st.integers(-4, 4), amends, st.sampled_from(Side))
 def test_a_request_counts_exactly_as_it_would_once_it_is_in_flight(
     book: list[Order], position: int, amend: tuple[int, int, int, int], side: Side
@@ -120,7 +121,7 @@ def test_requests_are_classed_by_their_effect(
     assert exposure.classify(asked, position, original) is intent
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(amends, st.sampled_from(Side), st.integers(0, 3), st.integers(80, 120))
 def test_an_amend_classed_as_reduction_never_adds_exposure(
     amend: tuple[int, int, int, int], side: Side, filled: int, mark: int

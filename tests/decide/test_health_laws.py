@@ -11,6 +11,7 @@ from gridops.domain.rules import Rules
 from gridops.domain.vocabulary import FsmEvent, FsmReason, FsmState, Severity
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.effort import examples
 
 E, R, S = FsmEvent, FsmReason, FsmState
 RULES = Rules(symbols=("A", "B"))
@@ -135,7 +136,7 @@ class Account:
         return {event for event in found if event is not None}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(histories(danger=True), st.sampled_from(FsmState))
 def test_no_step_ends_where_a_held_level_forbids_and_none_needs_many_hops(
     history: list[tuple[int, bool, list[tuple[str, str, object]]]], state: FsmState
@@ -149,7 +150,7 @@ def test_no_step_ends_where_a_held_level_forbids_and_none_needs_many_hops(
         assert account.step() == (), "a second look at the same facts moves nothing"
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(histories(danger=True))
 def test_an_emergency_is_left_only_by_an_accepted_ack(
     history: list[tuple[int, bool, list[tuple[str, str, object]]]],
@@ -164,7 +165,7 @@ def test_an_emergency_is_left_only_by_an_accepted_ack(
                 assert not account.held() & {E.KILL, E.BREACH}
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(histories(danger=False))
 def test_a_restrictive_state_is_left_upward_only_after_its_dwell(
     history: list[tuple[int, bool, list[tuple[str, str, object]]]],
@@ -188,7 +189,7 @@ def test_a_restrictive_state_is_left_upward_only_after_its_dwell(
                 bad[event] = max(bad.get(event, 0), level.since_ms if level.reason in discrete else account.now)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(histories(danger=False))
 def test_once_everything_is_well_the_account_quotes_within_one_dwell(
     history: list[tuple[int, bool, list[tuple[str, str, object]]]],
@@ -212,7 +213,7 @@ def test_once_everything_is_well_the_account_quotes_within_one_dwell(
     assert account.now <= healed + DWELL
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(histories(danger=True), st.lists(st.tuples(st.sampled_from(TIMES), st.integers(-200_000, 200_000))), st.data())
 def test_nothing_changes_before_the_deadline_without_an_input(
     history: list[tuple[int, bool, list[tuple[str, str, object]]]], times: list[tuple[str, int]], data: st.DataObject

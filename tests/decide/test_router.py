@@ -14,6 +14,7 @@ from gridops.domain.rules import GridRules
 from gridops.domain.vocabulary import Decision, OpKind, OrderType, RouterReason, Side
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.effort import examples
 
 seeds = st.integers(0, 2**32)
 
@@ -70,7 +71,7 @@ def random_case(seed: int) -> tuple[list[Target], list[Order], RouteContext]:
 
 
 @given(seeds)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_the_quick_way_gives_the_same_plan_as_the_table(seed: int) -> None:
     targets, orders, ctx = random_case(seed)
     quick = route(targets, orders, ctx)
@@ -81,7 +82,7 @@ def test_the_quick_way_gives_the_same_plan_as_the_table(seed: int) -> None:
 
 
 @given(seeds)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_neither_the_order_of_the_orders_nor_a_second_run_changes_a_plan(seed: int) -> None:
     targets, orders, ctx = random_case(seed)
     before = repr(orders)
@@ -92,7 +93,7 @@ def test_neither_the_order_of_the_orders_nor_a_second_run_changes_a_plan(seed: i
 
 
 @given(seeds)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_every_amend_is_one_the_venue_takes(seed: int) -> None:
     """Venue rules 5.1: a limit order, something changes, the total exceeds what has filled, post-only stays passive."""
     targets, orders, ctx = random_case(seed)
@@ -110,7 +111,7 @@ def test_every_amend_is_one_the_venue_takes(seed: int) -> None:
 
 
 @given(seeds)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_every_level_and_every_order_is_decided_once(seed: int) -> None:
     targets, orders, ctx = random_case(seed)
     plan = route(targets, orders, ctx)
@@ -121,7 +122,7 @@ def test_every_level_and_every_order_is_decided_once(seed: int) -> None:
 
 
 @given(seeds)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 def test_a_carried_out_plan_leaves_nothing_to_do(seed: int) -> None:
     """Sent, confirmed and routed again, at most three times (pairs and room take a turn each), every level rests."""
     targets, orders, ctx = random_case(seed)
@@ -151,7 +152,7 @@ def carried_out(plan: Plan, orders: list[Order]) -> list[Order]:
 
 
 @given(seeds)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_inside_the_quiet_range_the_plan_stands(seed: int) -> None:
     """Move the book anywhere in the range, make the ladder anew, route anew: still nothing to do."""
     chance = random.Random(seed)

@@ -20,6 +20,7 @@ from gridops.domain.plan import Op, Plan, Request, Target, Verdict
 from gridops.domain.vocabulary import Gate, Intent, OpKind, Side
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.effort import examples
 
 MARK = 1_000
 
@@ -270,7 +271,7 @@ def test_the_law_holds_in_a_million_states() -> None:
     assert seen >= 1_000_000
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(st.integers(0, 2**32))
 def test_the_law_holds_along_random_paths_of_large_ladders(seed: int) -> None:
     chance = random.Random(seed)
@@ -290,7 +291,7 @@ def test_the_law_holds_along_random_paths_of_large_ladders(seed: int) -> None:
         assert worst(position, sums) <= max(before, after), f"seed {seed}: {status} {plan.ops}"
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.integers(0, 2**32), st.integers(1, 8))
 def test_a_closed_gate_never_lets_exposure_grow(seed: int, levels: int) -> None:
     """With every increase refused, nothing leaves that could raise exposure, and the end is no worse than the start."""

@@ -6,6 +6,7 @@ from typing import Any
 from gridops.venue.core import Fidelity
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.effort import examples
 from tests.venue.core_kit import Desk, desk_with_book
 
 STEP = st.one_of(
@@ -62,7 +63,7 @@ def act(desk: Desk, name: str, first: Any, second: Any) -> None:
         desk.call("DELETE", "v1/allOpenOrders")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(st.lists(STEP, max_size=25))
 def test_the_depth_stream_equals_the_snapshot_at_every_moment(steps: list[tuple[str, Any, Any]]) -> None:
     desk = desk_with_book(wallet="100000000")

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.effort import examples
 from tests.venue.core_kit import START_MS, Desk, desk_with_book
 
 D = Decimal
@@ -211,7 +212,7 @@ def test_modes_and_leverage() -> None:
     assert desk.call("GET", "v1/positionSide/dual") == {"dualSidePosition": True}
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(
     st.lists(
         st.tuples(st.sampled_from(["BUY", "SELL"]), st.integers(1, 40), st.integers(-300, 300)), min_size=1, max_size=25
