@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 from tests.venue.core_kit import Desk
 from tests.venue.test_core_reference import SPEC
 
+pytestmark = pytest.mark.simulation
+
 EXACT = Fraction(1, 10**8)
 FINE = replace(SPEC, tick_size=Decimal("0.1"), step_size=Decimal("0.001"), min_qty=Decimal("0.001"),
                min_price=Decimal("0.1"), price_precision=1, quantity_precision=3)  # fmt: skip

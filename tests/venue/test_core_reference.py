@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from tests.venue.core_kit import BTC, Desk
 from tests.venue.reference_book import SlowVenue, Ticket
 
+pytestmark = pytest.mark.simulation
+
 SPEC = replace(
     BTC,
     tick_size=Decimal(1),

@@ -7,6 +7,8 @@ from gridops.venue.book import Side
 from gridops.venue.market.sources import open_market
 from gridops.venue.queue_report import Tally, judge, table
 
+pytestmark = pytest.mark.simulation
+
 RECORDINGS = ("btcusdt_20240718", "ethusdt_20240718", "btcusdt_20230404")
 
 

@@ -13,6 +13,8 @@ from gridops.errors import RecordingError
 from gridops.venue.market.events import BookSnapshot, DepthDiff, MarketEvent, MarketTrade, MarkPrice
 from gridops.venue.market.sources import OpenMarket, open_market
 
+pytestmark = pytest.mark.simulation
+
 _MIDNIGHT_MS = 1_721_347_200_000
 """2024-07-19T00:00:00Z."""
 
