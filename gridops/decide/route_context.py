@@ -38,6 +38,8 @@ class RouteContext:
     now_ms: int
     other_units: int = 0
     """Worst-case exposure of the account's other symbols."""
+    unbooked_units: tuple[int, int] = (0, 0)
+    """Bought and sold by orders that ended, known of, and not in `position_lots` yet."""
     lease_epoch: int = 0
     order_slots: int = 1_000
     """Places and amends that may be sent now; cancels and reductions draw on the reserve."""

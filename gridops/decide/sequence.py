@@ -59,7 +59,7 @@ class Exposure:
         venue = ctx.position_lots if ctx.venue_position_lots is None else ctx.venue_position_lots
         self.high_lots, self.low_lots = max(ctx.position_lots, venue), min(ctx.position_lots, venue)
         self.mark_ticks = ctx.mark_ticks or ctx.mid2 // 2
-        self.units = [0, 0]
+        self.units = list(ctx.unbooked_units)
         self.reduce_only = [0, 0]
         self.reducible = (ctx.reducible(BUY), ctx.reducible(SELL))
         buy, mark_ticks, units, reduce_only = BUY, self.mark_ticks, self.units, self.reduce_only

@@ -1,5 +1,7 @@
 """From state to operations: the ladder, the plan, what a state forbids, and the end of a run."""
 
+from collections.abc import Callable, Sequence
+
 from gridops.decide import budget, gates, grid, regime, sizing, volatility
 from gridops.decide.grid import GridInputs
 from gridops.decide.health import stop_deadline_ms
@@ -8,20 +10,23 @@ from gridops.decide.route_context import RouteContext
 from gridops.decide.router import route
 from gridops.domain.effects import Finish
 from gridops.domain.evidence_ref import EvidenceMode, EvidenceStatus
-from gridops.domain.plan import Choice, Op, Request, Target
+from gridops.domain.orders import Order
+from gridops.domain.plan import Choice, Op, Plan, Request, Target
 from gridops.domain.records import GridChanged, RegimeChanged
 from gridops.domain.vocabulary import FsmEvent, FsmReason, FsmState, RouterReason, Severity, StopMode
 from gridops.runtime import commit, facts, gate_views, protect
 from gridops.runtime.out import Out
 from gridops.runtime.state import EngineState, SymbolState
 
+Planner = Callable[[Sequence[Target], Sequence[Order], RouteContext], Plan]
+"""From the ladder and the working orders to a plan. The product has one; comparisons put others in its place."""
 RESIZE_MS = 10_000
 _QUOTING = (FsmState.ACTIVE, FsmState.THROTTLED)
 _REDUCING = (FsmState.READY, FsmState.PAUSED)
 _LATCHING = (FsmEvent.KILL, FsmEvent.BREACH)
 
 
-def run(state: EngineState, out: Out) -> None:
+def run(state: EngineState, out: Out, planner: Planner = route) -> None:
     """Plan every symbol that has something to plan. Without the lease only orders of our own epoch are taken away."""
     if not state.health.lease_held:
         if not state.health.foreign_writer:
@@ -29,14 +34,14 @@ def run(state: EngineState, out: Out) -> None:
                 _cancel(state, state.symbols[name], RouterReason.STATE_FORBIDS, True, out, epoch=state.identity.epoch)
         return
     for name in sorted(state.symbols):
-        _symbol(state, state.symbols[name], out)
+        _symbol(state, state.symbols[name], out, planner)
 
 
-def _symbol(state: EngineState, symbol: SymbolState, out: Out) -> None:
+def _symbol(state: EngineState, symbol: SymbolState, out: Out, planner: Planner) -> None:
     match state.fsm.state:
         case FsmState.ACTIVE | FsmState.THROTTLED | FsmState.READY | FsmState.PAUSED:
             if _due(state, symbol):
-                _plan(state, symbol, out, allow_increase=state.fsm.state in _QUOTING)
+                _plan(state, symbol, out, planner, allow_increase=state.fsm.state in _QUOTING)
         case FsmState.DEGRADED:
             _cancel(state, symbol, RouterReason.STATE_FORBIDS, True, out)
         case FsmState.INIT:
@@ -45,7 +50,7 @@ def _symbol(state: EngineState, symbol: SymbolState, out: Out) -> None:
         case FsmState.EMERGENCY:
             _emergency(state, symbol, out)
         case FsmState.STOPPING:
-            _stopping(state, symbol, out)
+            _stopping(state, symbol, out, planner)
 
 
 def _due(state: EngineState, symbol: SymbolState) -> bool:
@@ -59,7 +64,7 @@ def _due(state: EngineState, symbol: SymbolState) -> bool:
     )
 
 
-def _plan(state: EngineState, symbol: SymbolState, out: Out, *, allow_increase: bool) -> None:
+def _plan(state: EngineState, symbol: SymbolState, out: Out, planner: Planner, *, allow_increase: bool) -> None:
     symbol.dirty = False
     frozen = symbol.symbol in frozen_symbols(state.levels, tuple(state.symbols))
     increase = allow_increase and not frozen
@@ -71,7 +76,7 @@ def _plan(state: EngineState, symbol: SymbolState, out: Out, *, allow_increase: 
         symbol.plan_wake_ms, symbol.quiet_low_mid2, symbol.quiet_high_mid2 = 0, 1, 0
         return
     targets = _ladder(state, symbol, increase, out)
-    plan = route(targets, tuple(symbol.orders.values()), _context(state, symbol, increase))
+    plan = planner(targets, tuple(symbol.orders.values()), _context(state, symbol, increase))
     commit.plan(state, symbol, plan, out)
     symbol.dirty = False
     symbol.planned_ms = state.venue_ms
@@ -173,6 +178,7 @@ def _context(state: EngineState, symbol: SymbolState, increase: bool) -> RouteCo
         permit=gate_views.permit(state, symbol),
         now_ms=state.venue_ms,
         other_units=gate_views.other_units(state, symbol),
+        unbooked_units=facts.unbooked_units(symbol),
         lease_epoch=state.identity.epoch,
         order_slots=_slots(state, symbol, room.orders),
         weight_left=room.weight,
@@ -269,7 +275,7 @@ def _kept_lots(state: EngineState, symbol: SymbolState) -> int:
     return 0
 
 
-def _stopping(state: EngineState, symbol: SymbolState, out: Out) -> None:
+def _stopping(state: EngineState, symbol: SymbolState, out: Out, planner: Planner) -> None:
     match state.fsm.stop_mode:
         case StopMode.LEAVE:
             return
@@ -277,7 +283,7 @@ def _stopping(state: EngineState, symbol: SymbolState, out: Out) -> None:
             _cancel(state, symbol, RouterReason.STOP, False, out)
         case StopMode.REDUCE:
             if _due(state, symbol):
-                _plan(state, symbol, out, allow_increase=False)
+                _plan(state, symbol, out, planner, allow_increase=False)
         case StopMode.FLATTEN:
             _cancel(state, symbol, RouterReason.STOP, False, out)
             choices, ops = protect.sweep(symbol, state.venue_ms, keep_lots=0)

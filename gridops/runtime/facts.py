@@ -61,11 +61,22 @@ def exposure_sums(symbol: SymbolState) -> exposure.ExposureSums:
     An order can end by a reply before its trades reach us: they have happened, so they count until a read settles them.
     """
     total = exposure.sums(symbol.orders.values(), mark_ticks(symbol))
+    _add_unbooked(symbol, total)
+    return total
+
+
+def unbooked_units(symbol: SymbolState) -> tuple[int, int]:
+    """Of those fills alone: (bought, sold)."""
+    total = exposure.ExposureSums(mark_ticks(symbol))
+    _add_unbooked(symbol, total)
+    return total.buy_units, total.sell_units
+
+
+def _add_unbooked(symbol: SymbolState, total: exposure.ExposureSums) -> None:
     for client_id, lots in symbol.unbooked.items():
         order = symbol.closed.get(client_id)
         if order is not None:
             total.add_filled(order.side, lots, order.price_ticks)
-    return total
 
 
 def gather(state: EngineState) -> HealthFacts:

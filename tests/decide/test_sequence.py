@@ -342,3 +342,18 @@ def test_a_write_in_flight_counts_with_the_worse_of_its_outcomes() -> None:
     plan = route([], orders, context(bid_ticks=999, ask_ticks=1_001, mark_ticks=1_000))
     assert plan.wce_before == 9 * 1_000
     assert plan.ops == ()
+
+
+@pytest.mark.parametrize(("unbooked", "grown"), [((0, 0), 2), ((2_000, 0), 1), ((0, 2_000), 2), ((4_000, 0), 0)])
+def test_fills_that_are_not_booked_yet_take_room_from_all_places_of_a_plan_together(
+    unbooked: tuple[int, int], grown: int
+) -> None:
+    """Each place fits by itself; the room left beside what has happened already is for one of them, or none."""
+    wanted = [target(-1, 1_000, 2), target(-2, 990, 2)]
+    ctx = context(
+        bid_ticks=999, ask_ticks=1_001, mark_ticks=1_000, position_lots=6, venue_position_lots=None, spacing_ticks=3,
+        cap_units=10_000, account_cap_units=10_000, unbooked_units=unbooked, instrument={"min_notional": "0"},
+    )  # fmt: skip
+    plan = route(wanted, [], ctx)
+    assert len(plan.ops) == grown
+    assert plan.wce_before == max(6_000 + unbooked[0], unbooked[1] - 6_000)

@@ -61,9 +61,12 @@ def test_lots_of_an_ended_order_count_as_exposure_until_its_trades_are_known() -
     assert desk.closed[order.client_id].state is OrderState.FILLED
     assert symbol.position_lots == 0, "the trade itself has not been told"
     assert facts.wce_units(symbol) >= before
+    bought = order.lots * max(order.price_ticks, facts.mark_ticks(symbol))
+    assert facts.unbooked_units(symbol) == (bought, 0), "the whole plan counts it, not each request alone"
     desk.run_ms(3_000)
     assert symbol.position_lots == order.lots
     assert symbol.unbooked == {}
+    assert facts.unbooked_units(symbol) == (0, 0)
 
 
 def _order_reply(desk: Desk, client_id: str, seen: object) -> QueryReply:
