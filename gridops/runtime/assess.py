@@ -1,18 +1,20 @@
 """From facts to state: levels, transitions, and the answer an operator gets. The middle of a step."""
 
-from gridops.decide import drawdown, fsm, health, sync
+from gridops.decide import clearing, drawdown, fsm, health, sync
 from gridops.decide.health_facts import HealthFacts
-from gridops.decide.levels import apply_edges
+from gridops.decide.levels import apply_edges, apply_shadow
 from gridops.domain.effects import Answer, LatchKill
 from gridops.domain.events import Event, OperatorInput, OrderReport, ViewChanged
 from gridops.domain.evidence_ref import EvidenceMode, EvidenceStatus
-from gridops.domain.records import ConditionEdge, Note, Transition
-from gridops.domain.vocabulary import FsmEvent, FsmState, OperatorCommand, Severity
+from gridops.domain.records import ConditionEdge, Note, ShadowEdge, Transition
+from gridops.domain.vocabulary import FsmEvent, FsmReason, FsmState, OperatorCommand, Severity
 from gridops.runtime import facts as gathering
 from gridops.runtime.out import Out
 from gridops.runtime.state import EngineState
 
 SAMPLE_MS = 1_000
+STATES_KEPT = 200
+"""States of one run that its summary names."""
 _EVIDENT = (FsmState.DEGRADED, FsmState.PAUSED, FsmState.EMERGENCY)
 
 
@@ -26,13 +28,14 @@ def run(state: EngineState, event: Event, out: Out) -> None:
     known = gathering.gather(state)
     symbols, loss_ms = tuple(state.symbols), state.fsm.loss_ms
     _take_ack(state, known)
-    edges = health.detect(known, state.fsm, state.levels, state.now_ms, state.rules)
+    found = health.detect(known, state.fsm, state.levels, state.now_ms, state.rules, state.shadow)
+    edges = [edge for edge in found if not edge.shadow]
     apply_edges(state.levels, state.fsm, edges, symbols, state.now_ms)
-    for edge in edges:
+    apply_shadow(state.shadow, [edge for edge in found if edge.shadow], state.now_ms)
+    for edge in found:
+        said = ShadowEdge if edge.shadow else ConditionEdge
         out.say(
-            ConditionEdge(
-                reason=edge.reason, scope=edge.scope, open=edge.open, detail=edge.detail, held_ms=edge.held_ms
-            )
+            said(reason=edge.reason, scope=edge.scope, open=edge.open, detail=edge.detail, held_ms=edge.held_ms)
         )
     if state.fsm.loss_ms != loss_ms:
         for kind, name in sync.symbol_reads(state.symbols):
@@ -66,11 +69,18 @@ def _take_ack(state: EngineState, known: HealthFacts) -> None:
 
 
 def _may_skip(state: EngineState, event: Event) -> bool:
-    """A market view under no open level cannot open one before the known deadline, unless its spread is odd."""
-    if not isinstance(event, ViewChanged) or state.levels or state.now_ms >= state.health_due_ms:
+    """A market view under no open level cannot open one before the known deadline, unless its price is odd.
+
+    Odd are a wide spread, a price outside the range, and one that completed a drawdown just now.
+    """
+    if not isinstance(event, ViewChanged) or state.levels or state.shadow or state.now_ms >= state.health_due_ms:
+        return False
+    if state.drawdown.latched or state.drawdown.daily_latched:
         return False
     symbol = state.symbols.get(event.view.symbol)
-    return symbol is not None and event.view.has_book and 0 < _spread(event) <= symbol.quiet_spread_ticks
+    if symbol is None or not event.view.has_book or gathering.out_of_range(state, symbol):
+        return False
+    return 0 < _spread(event) <= symbol.quiet_spread_ticks
 
 
 def _spread(event: ViewChanged) -> int:
@@ -117,6 +127,7 @@ def _moved(state: EngineState, move: fsm.Move, out: Out) -> None:
         )
     )
     state.counters.states.append(move.to_state.value)
+    del state.counters.states[:-STATES_KEPT]
     if move.event is FsmEvent.KILL:
         out.do(LatchKill(latched=True, author=state.wishes.kill_author, reason=state.wishes.kill_reason))
     elif move.event is FsmEvent.ACK:

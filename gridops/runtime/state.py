@@ -189,6 +189,7 @@ class Counters:
     decisions: dict[str, int] = field(default_factory=dict)
     ops: dict[str, int] = field(default_factory=dict)
     states: list[str] = field(default_factory=list)
+    """Of this run, oldest first; only the newest are kept."""
     churn: list[int] = field(default_factory=list)
     """Venue times of the last hour's risk-raising writes, per minute: [minute, count, ...]."""
 
@@ -207,6 +208,8 @@ class EngineState:
     identity: Identity = field(default_factory=Identity)
     fsm: FsmMemory = field(default_factory=FsmMemory)
     levels: dict[str, Level] = field(default_factory=dict)
+    shadow: dict[str, Level] = field(default_factory=dict)
+    """What would be open if the rules did not keep it in shadow; nothing decides on it."""
     symbols: dict[str, SymbolState] = field(default_factory=dict)
     ledger: Ledger = field(default_factory=Ledger)
     health: Health = field(default_factory=Health)

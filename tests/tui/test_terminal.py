@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -10,11 +11,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from gridops.adapters.control_client import ask
+from gridops.adapters.home import Home
 from tests.tui.first_paint import bare, first_paint_s
 
 pytestmark = [pytest.mark.wire, pytest.mark.timeout(300)]
 FIRST_PAINT_RATIO = 1.5
 WITHIN_S = 60.0
+STALL_S = 6
 
 
 class Pane:
@@ -55,6 +59,11 @@ class Pane:
         while word in self.shown():
             assert time.monotonic() - began < WITHIN_S, f"{word!r} stays"
             time.sleep(0.3)
+
+    def child(self) -> int:
+        """Process id of what the shell runs now."""
+        shell = self._run("display-message", "-p", "#{pane_pid}").strip()
+        return int(Path(f"/proc/{shell}/task/{shell}/children").read_text().split()[0])
 
     def close(self) -> None:
         subprocess.run([*self._tmux, "kill-server"], capture_output=True, timeout=30, check=False)
@@ -105,6 +114,29 @@ def test_a_run_is_attached_driven_left_and_stopped(pane: Pane, tmp_path: Path) -
     pane.until("DEAD (without an orderly end)")
     pane.keys("q")
     pane.until("left the screen: engine dead")
+
+
+def test_a_screen_that_stands_still_leaves_trading_alone(pane: Pane, tmp_path: Path) -> None:
+    def newest() -> int:
+        reply = ask(Home(tmp_path / "h").control_socket("paper"), {"command": "status", "author": "test"}, 5.0)
+        assert reply["snapshot"]["state"] == "ACTIVE"
+        return int(reply["snapshot"]["seq"])
+
+    pane.keys("gridops run --market synthetic:7 --home h --stop-on-exit", "Enter")
+    pane.until("ACTIVE")
+    screen = pane.child()
+    os.kill(screen, signal.SIGSTOP)
+    try:
+        before = newest()
+        time.sleep(STALL_S)
+        assert newest() > before + 10 * STALL_S
+    finally:
+        os.kill(screen, signal.SIGCONT)
+    pane.keys("fg", "Enter")  # the shell took the terminal back when its job stopped
+    pane.keys("2")
+    pane.until("router decisions")
+    pane.keys("q")
+    pane.until("mode=run status=ok")
 
 
 def test_stop_on_exit_stops_and_prints_the_summary(pane: Pane) -> None:
