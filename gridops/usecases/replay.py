@@ -4,11 +4,14 @@ Reads the journal beside a living engine or after its death and writes nothing i
 does not come out as it was recorded.
 """
 
+from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
+from typing import Protocol
 
 from gridops import __version__
 from gridops.adapters.journal_reader import JournalReader
+from gridops.domain.events import Event, Header
 from gridops.domain.evidence_ref import EvidenceMode, EvidenceRef, EvidenceStatus
 from gridops.domain.rules import Rules
 from gridops.domain.values import record
@@ -18,9 +21,23 @@ from gridops.runtime.engine import Engine
 from gridops.runtime.ports_journal import InputRow
 from gridops.runtime.state import EngineState
 from gridops.runtime.state_codec import decode_state, encode_state
+from gridops.runtime.step import Step
 from gridops.usecases.command_evidence import Story, write
 
 _AROUND = 80
+
+
+class Observer(Protocol):
+    """Somebody who looks on while a journal is re-run. It may read the engine and must not change it."""
+
+    def before(self, engine: Engine, row: InputRow, header: Header, event: Event) -> None:
+        """The engine is about to take this row in."""
+
+    def after(self, engine: Engine, header: Header, done: Step) -> None:
+        """It has, and this came of it."""
+
+    def files(self) -> Mapping[str, bytes]:
+        """What is kept of it in the bundle."""
 
 
 @record
@@ -55,14 +72,14 @@ class ReplayReport:
         return self.divergence is None
 
 
-def execute(journal: Path, evidence_root: Path) -> ReplayReport:
+def execute(journal: Path, evidence_root: Path, observer: Observer | None = None) -> ReplayReport:
     """Replay a whole journal. JournalError when it cannot be read or has no rows."""
     with JournalReader(journal) as reader:
         meta = reader.meta()
         newest = reader.last_row()
         if newest is None:
             raise JournalError(f"{journal} has no rows yet", hint="`gridops run` writes them")
-        replay = _Replay(reader)
+        replay = _Replay(reader, observer)
         found = replay.run(newest.seq)
     records_digest, state_digest = replay.engine.records_digest, _digest(replay.engine.state)
     facts = {
@@ -87,13 +104,13 @@ def execute(journal: Path, evidence_root: Path) -> ReplayReport:
         records_digest=records_digest,
         state_digest=state_digest,
         divergence=found,
-        evidence=write(evidence_root, _story(facts, found)),
+        evidence=write(evidence_root, _story(facts, found, observer)),
     )
 
 
 class _Replay:
-    def __init__(self, reader: JournalReader) -> None:
-        self._reader = reader
+    def __init__(self, reader: JournalReader, observer: Observer | None) -> None:
+        self._reader, self._observer = reader, observer
         self._checkpoints = {seq: (state, records) for seq, state, records in reader.checkpoints()}
         self.engine, self.first_seq = self._start()
         self.rows = self.compared = 0
@@ -115,7 +132,12 @@ class _Replay:
 
     def _row(self, row: InputRow) -> Divergence | None:
         stored = codec.decode_row(row.body)
-        _, body = self.engine.handle(stored.header, codec.event_of(stored))
+        event = codec.event_of(stored)
+        if self._observer is not None:
+            self._observer.before(self.engine, row, stored.header, event)
+        done, body = self.engine.handle(stored.header, event)
+        if self._observer is not None:
+            self._observer.after(self.engine, stored.header, done)
         self.rows += 1
         if body != row.body:
             journaled, replayed = _first_difference(row.body, body)
@@ -149,7 +171,8 @@ def _first_difference(one: bytes, other: bytes) -> tuple[str, str]:
     return one[cut].decode("utf-8", "replace"), other[cut].decode("utf-8", "replace")
 
 
-def _story(facts: dict[str, object], found: Divergence | None) -> Story:
+def _story(facts: dict[str, object], found: Divergence | None, observer: Observer | None) -> Story:
+    files = observer.files() if observer is not None else {}
     if found is None:
         return Story(
             mode=EvidenceMode.REPLAY,
@@ -157,6 +180,7 @@ def _story(facts: dict[str, object], found: Divergence | None) -> Story:
             reason="equal",
             title="the replay says what the journal says",
             facts=facts,
+            files=files,
         )
     seen = {"seq": found.seq, "kind": found.kind, "journaled": found.journaled, "replayed": found.replayed}
     return Story(
@@ -165,4 +189,5 @@ def _story(facts: dict[str, object], found: Divergence | None) -> Story:
         reason=f"{found.what}_differs",
         title=f"input {found.seq} ({found.kind}): the {found.what} differs",
         facts={**facts, **seen},
+        files=files,
     )
