@@ -1,14 +1,17 @@
 """One account: wallets, positions, settings, its trades and income rows, and how a fill changes them.
 
 Sits under the matcher. Money is Decimal at eight decimals and every change of a wallet is an income row, so that
-wallet = opening + sum of income at any time. One-way positions, cross margin.
+wallet = opening + sum of income at any time. In one-way mode a symbol has one position, in hedge mode two.
+
+Assumptions on isolated margin: a fill moves its initial margin into the position's wallet, a partial close moves the
+same share out of it, commissions are paid from the cross balance, and so is what a close loses beyond the margin.
 """
 
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from gridops.venue.orders import BUY, Order
+from gridops.venue.orders import BOTH, BUY, LONG, SHORT, Order
 from gridops.venue.units import Units, money
 
 ZERO = Decimal(0)
@@ -19,10 +22,20 @@ BNB_DISCOUNT = Decimal("0.9")
 """Assumption: paying fees in BNB makes them ten per cent cheaper."""
 
 
+_ONE_WAY, _HEDGED = (BOTH,), (LONG, SHORT)
+
+
+def position_key(symbol: str, side: str) -> str:
+    """Key of a position: the symbol alone in one-way mode."""
+    return symbol if side == BOTH else f"{symbol}/{side}"
+
+
 @dataclass(slots=True)
 class Position:
     """Signed lots at an average entry price; `fees` since it was last flat, `realised` since ever."""
 
+    symbol: str
+    side: str = BOTH
     lots: int = 0
     entry: Decimal = ZERO
     fees: Decimal = ZERO
@@ -30,6 +43,10 @@ class Position:
     updated_ms: int = 0
     residue: Decimal = ZERO
     """Profit too small to book so far; it goes with the next booking, so that roundings never add up."""
+    isolated: Decimal = ZERO
+    """Margin of its own, part of the account's wallet; zero in cross margin."""
+    margin_called: bool = False
+    """Its own call, in isolated margin."""
 
     def unrealised(self, units: Units, mark: Decimal | None) -> Decimal:
         """Quote profit against the mark; nothing is known without a mark."""
@@ -62,6 +79,20 @@ class Position:
         self.realised += realised
         return realised
 
+    def bind(self, units: Units, price_ticks: int, signed_lots: int, realised: Decimal, leverage: int) -> None:
+        """Move the isolated margin after a trade was booked: out with what closed, in for what opened."""
+        before = self.lots - signed_lots
+        closed = min(abs(before), abs(signed_lots)) if before * signed_lots < 0 else 0
+        if closed:
+            kept = abs(before) - closed
+            released = self.isolated - money(self.isolated * kept / abs(before))
+            self.isolated -= released
+            uncovered = max(-(released + realised), ZERO)
+            self.isolated -= min(uncovered, max(self.isolated, ZERO))
+        opened = abs(signed_lots) - closed
+        if opened:
+            self.isolated += money(units.notional(price_ticks, opened) / leverage)
+
 
 @dataclass(slots=True)
 class Income:
@@ -75,6 +106,17 @@ class Income:
     at_ms: int
     tran_id: int
     trade_id: str
+
+
+@dataclass(slots=True)
+class MarginChange:
+    """One deliberate change of a position's isolated margin; a negative amount took margin out."""
+
+    symbol: str
+    side: str
+    amount: Decimal
+    asset: str
+    at_ms: int
 
 
 @dataclass(slots=True)
@@ -92,6 +134,7 @@ class Trade:
     commission_asset: str
     maker: bool
     at_ms: int
+    position_side: str = BOTH
 
 
 @dataclass(slots=True)
@@ -112,8 +155,10 @@ class Account:
     taker_rate: Decimal = TAKER_RATE
     trades: dict[str, list[Trade]] = field(default_factory=dict)
     income: list[Income] = field(default_factory=list)
+    margin_changes: list[MarginChange] = field(default_factory=list)
     income_total: dict[str, Decimal] = field(default_factory=dict)
     filled_lots: dict[str, int] = field(default_factory=dict)
+    """Signed sum of all fills, by position as in `positions`."""
     margin_called: bool = False
     updated_ms: int = 0
     next_tran_id: int = 1
@@ -126,12 +171,26 @@ class Account:
     """Open reduce-only orders by symbol."""
     orders: dict[str, list[Order]] = field(default_factory=dict, metadata={"transient": True})
 
-    def position(self, symbol: str) -> Position:
-        """The one-way position, flat when never traded."""
-        known = self.positions.get(symbol)
+    def position(self, symbol: str, side: str = BOTH) -> Position:
+        """A position of the symbol, flat when never traded."""
+        key = position_key(symbol, side)
+        known = self.positions.get(key)
         if known is None:
-            known = self.positions[symbol] = Position()
+            known = self.positions[key] = Position(symbol, side)
         return known
+
+    def sides(self) -> tuple[str, ...]:
+        """The positions a symbol has in the mode of the account."""
+        return _HEDGED if self.dual_side else _ONE_WAY
+
+    def held(self, symbol: str) -> list[Position]:
+        """Positions of the symbol that are not flat."""
+        known = (self.positions.get(position_key(symbol, side)) for side in self.sides())
+        return [position for position in known if position is not None and position.lots]
+
+    def is_isolated(self, symbol: str) -> bool:
+        """Whether positions of the symbol have margins of their own."""
+        return self.margin_type.get(symbol) == "ISOLATED"
 
     def leverage_of(self, symbol: str) -> int:
         """Initial leverage of the symbol."""

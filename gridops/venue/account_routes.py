@@ -42,14 +42,22 @@ def balance(world: World, account: Account, params: Params) -> list[dict[str, An
 @private("GET", "/fapi/v2/positionRisk")
 def position_risk_v2(world: World, account: Account, params: Params) -> list[dict[str, Any]]:
     """Every symbol, flat ones too."""
-    return [account_views.position_risk(world, account, m, version=2) for m in _markets(world, params)]
+    return [
+        account_views.position_risk(world, account, market, side, version=2)
+        for market in _markets(world, params)
+        for side in account.sides()
+    ]
 
 
 @private("GET", "/fapi/v3/positionRisk")
 def position_risk_v3(world: World, account: Account, params: Params) -> list[dict[str, Any]]:
-    """Symbols with a position or an open order."""
-    used = [market for market in _markets(world, params) if account_views.shown(account, market)]
-    return [account_views.position_risk(world, account, market, version=3) for market in used]
+    """Positions in use: lots or an open order."""
+    return [
+        account_views.position_risk(world, account, market, side, version=3)
+        for market in _markets(world, params)
+        for side in account.sides()
+        if account_views.shown(account, market, side)
+    ]
 
 
 @private("GET", "/fapi/v1/income")
@@ -78,9 +86,11 @@ def set_leverage(world: World, account: Account, params: Params) -> dict[str, An
     market, leverage = world.market(need(params, "symbol")), integer(params, "leverage")
     if leverage is None or not 1 <= leverage <= BRACKETS[0].leverage:
         raise VenueError(-4028, f"Leverage {leverage} is not valid")
-    if abs(of_symbol(account, market).notional) > max_notional(leverage):
+    if of_symbol(account, market).size > max_notional(leverage):
         raise VenueError(-2027, "Exceeded the maximum allowable position at current leverage.")
     symbol = market.spec.symbol
+    if account.is_isolated(symbol) and account.held(symbol) and leverage < account.leverage_of(symbol):
+        raise VenueError(-4161, "Leverage reduction is not supported in Isolated Margin Mode with open positions")
     account.leverage[symbol] = leverage
     events.leverage_changed(world, account, symbol, leverage)
     return {"symbol": symbol, "leverage": leverage, "maxNotionalValue": plain(max_notional(leverage))}
@@ -88,7 +98,7 @@ def set_leverage(world: World, account: Account, params: Params) -> dict[str, An
 
 @private("POST", "/fapi/v1/marginType")
 def set_margin_type(world: World, account: Account, params: Params) -> dict[str, Any]:
-    """Recorded and reported; margin is computed as cross in both settings (assumption of this emulator)."""
+    """Cross or isolated, for the positions to come; the account is told."""
     market, wanted = world.market(need(params, "symbol")), need(params, "marginType")
     symbol = market.spec.symbol
     if wanted not in ("ISOLATED", "CROSSED"):
@@ -97,9 +107,11 @@ def set_margin_type(world: World, account: Account, params: Params) -> dict[str,
         raise VenueError(-4046, "No need to change margin type.")
     if account.open_of(symbol):
         raise VenueError(-4047, "Margin type cannot be changed if there exists open orders.")
-    if account.position(symbol).lots:
+    if account.held(symbol):
         raise VenueError(-4048, "Margin type cannot be changed if there exists position.")
     account.margin_type[symbol] = wanted
+    for side in account.sides():
+        events.account_update(world, account, "MARGIN_TYPE_CHANGE", (), market=market, side=side)
     return _DONE
 
 
@@ -111,7 +123,7 @@ def position_mode(world: World, account: Account, params: Params) -> dict[str, A
 
 @private("POST", "/fapi/v1/positionSide/dual")
 def set_position_mode(world: World, account: Account, params: Params) -> dict[str, Any]:  # noqa: ARG001
-    """Switch the mode; orders in hedge mode are refused by this emulator."""
+    """Switch the mode of the whole account, only while nothing is open."""
     wanted = flag(params, "dualSidePosition")
     if wanted is None:
         raise malformed("dualSidePosition")

@@ -1,9 +1,10 @@
 """JSON bodies about balances, positions and settings, v2 and v3. It reads state and changes nothing."""
 
+from decimal import Decimal
 from typing import Any
 
 from gridops.venue import margin
-from gridops.venue.account import ZERO, Account
+from gridops.venue.account import ZERO, Account, MarginChange, Position
 from gridops.venue.units import money, money_text, plain
 from gridops.venue.world import Market, World
 
@@ -18,10 +19,10 @@ def balances(world: World, account: Account) -> list[dict[str, Any]]:
                 "accountAlias": "gridops",
                 "asset": asset,
                 "balance": money_text(figures.wallet),
-                "crossWalletBalance": money_text(figures.wallet),
-                "crossUnPnl": money_text(figures.unrealised),
+                "crossWalletBalance": money_text(figures.cross_wallet),
+                "crossUnPnl": money_text(figures.cross_unrealised),
                 "availableBalance": money_text(figures.available),
-                "maxWithdrawAmount": money_text(min(figures.available, figures.wallet)),
+                "maxWithdrawAmount": _withdrawable(figures),
                 "marginAvailable": True,
                 "updateTime": account.updated_ms,
             }
@@ -40,15 +41,16 @@ def account(world: World, account: Account, *, version: int) -> dict[str, Any]:
         "totalMarginBalance": money_text(figures.balance),
         "totalPositionInitialMargin": money_text(figures.position_initial),
         "totalOpenOrderInitialMargin": money_text(figures.order_initial),
-        "totalCrossWalletBalance": money_text(figures.wallet),
-        "totalCrossUnPnl": money_text(figures.unrealised),
+        "totalCrossWalletBalance": money_text(figures.cross_wallet),
+        "totalCrossUnPnl": money_text(figures.cross_unrealised),
         "availableBalance": money_text(figures.available),
-        "maxWithdrawAmount": money_text(min(figures.available, figures.wallet)),
+        "maxWithdrawAmount": _withdrawable(figures),
         "assets": [_asset(world, account, asset) for asset in sorted(account.wallet)],
         "positions": [
-            _position(account, market, version)
+            _position(account, market, side, version)
             for market in world.markets.values()
-            if version == 2 or shown(account, market)
+            for side in account.sides()
+            if version == 2 or shown(account, market, side)
         ],
     }
     if version == 2:
@@ -64,10 +66,22 @@ def account(world: World, account: Account, *, version: int) -> dict[str, Any]:
     return body
 
 
-def shown(account: Account, market: Market) -> bool:
-    """Whether v3 lists the symbol: a position or an open order."""
-    position = account.positions.get(market.spec.symbol)
-    return bool(account.open_orders.get(market.spec.symbol)) or (position is not None and position.lots != 0)
+def _withdrawable(figures: margin.AccountMargin) -> str:
+    return money_text(max(min(figures.available, figures.cross_wallet), ZERO))
+
+
+def shown(account: Account, market: Market, side: str) -> bool:
+    """Whether v3 lists the position: lots of it or an open order for it."""
+    symbol = market.spec.symbol
+    if any(position.side == side for position in account.held(symbol)):
+        return True
+    return any(order.position_side == side for order in account.open_orders.get(symbol, {}).values())
+
+
+def _isolated(position: Position, figures: margin.SymbolMargin) -> tuple[Decimal, Decimal]:
+    """Isolated wallet, and the margin it makes with the profit; zeros in cross margin."""
+    own = position.isolated
+    return own, own + figures.unrealised if own else ZERO
 
 
 def _asset(world: World, account: Account, asset: str) -> dict[str, Any]:
@@ -81,27 +95,28 @@ def _asset(world: World, account: Account, asset: str) -> dict[str, Any]:
         "initialMargin": money_text(figures.position_initial + figures.order_initial),
         "positionInitialMargin": money_text(figures.position_initial),
         "openOrderInitialMargin": money_text(figures.order_initial),
-        "crossWalletBalance": money_text(figures.wallet),
-        "crossUnPnl": money_text(figures.unrealised),
+        "crossWalletBalance": money_text(figures.cross_wallet),
+        "crossUnPnl": money_text(figures.cross_unrealised),
         "availableBalance": money_text(figures.available),
-        "maxWithdrawAmount": money_text(min(figures.available, figures.wallet)),
+        "maxWithdrawAmount": _withdrawable(figures),
         "updateTime": account.updated_ms,
     }
     body["marginAvailable"] = True
     return body
 
 
-def _position(account: Account, market: Market, version: int) -> dict[str, Any]:
-    symbol, figures = market.spec.symbol, margin.of_symbol(account, market)
-    position = account.position(symbol)
+def _position(account: Account, market: Market, side: str, version: int) -> dict[str, Any]:
+    symbol, figures = market.spec.symbol, margin.of_position(account, market, side)
+    position = account.position(symbol, side)
+    wallet, whole = _isolated(position, figures)
     body: dict[str, Any] = {
         "symbol": symbol,
-        "positionSide": "BOTH",
+        "positionSide": side,
         "positionAmt": market.units.qty.text(position.lots),
         "unrealizedProfit": money_text(figures.unrealised),
-        "isolatedMargin": "0.00000000",
+        "isolatedMargin": money_text(whole),
         "notional": plain(money(figures.notional)),
-        "isolatedWallet": "0",
+        "isolatedWallet": plain(wallet),
         "initialMargin": money_text(figures.initial),
         "maintMargin": money_text(figures.maintenance),
         "updateTime": position.updated_ms,
@@ -109,7 +124,7 @@ def _position(account: Account, market: Market, version: int) -> dict[str, Any]:
     if version == 2:
         leverage = account.leverage_of(symbol)
         body.update(
-            isolated=account.margin_type.get(symbol) == "ISOLATED",
+            isolated=account.is_isolated(symbol),
             leverage=str(leverage),
             entryPrice=plain(money(position.entry)),
             breakEvenPrice=plain(money(position.break_even(market.units))),
@@ -122,28 +137,29 @@ def _position(account: Account, market: Market, version: int) -> dict[str, Any]:
     return body
 
 
-def position_risk(world: World, account: Account, market: Market, *, version: int) -> dict[str, Any]:
+def position_risk(world: World, account: Account, market: Market, side: str, *, version: int) -> dict[str, Any]:
     """One row of positionRisk."""
-    symbol, figures = market.spec.symbol, margin.of_symbol(account, market)
-    position = account.position(symbol)
+    symbol, figures = market.spec.symbol, margin.of_position(account, market, side)
+    position = account.position(symbol, side)
+    wallet, whole = _isolated(position, figures)
     body: dict[str, Any] = {
         "symbol": symbol,
-        "positionSide": "BOTH",
+        "positionSide": side,
         "positionAmt": market.units.qty.text(position.lots),
         "entryPrice": plain(money(position.entry)),
         "breakEvenPrice": plain(money(position.break_even(market.units))),
         "markPrice": money_text(market.mark_price() or ZERO),
         "unRealizedProfit": money_text(figures.unrealised),
-        "liquidationPrice": plain(money(margin.liquidation_price(world, account, market))),
-        "isolatedMargin": "0",
+        "liquidationPrice": plain(money(margin.liquidation_price(world, account, market, side))),
+        "isolatedMargin": plain(money(whole)),
         "notional": plain(money(figures.notional)),
-        "isolatedWallet": "0",
+        "isolatedWallet": plain(wallet),
         "updateTime": position.updated_ms,
     }
     leverage = account.leverage_of(symbol)
     if version == 2:
         body.update(
-            marginType="isolated" if account.margin_type.get(symbol) == "ISOLATED" else "cross",
+            marginType="isolated" if account.is_isolated(symbol) else "cross",
             isAutoAddMargin="false",
             leverage=str(leverage),
             maxNotionalValue=plain(margin.max_notional(leverage)),
@@ -187,4 +203,17 @@ def symbol_config(account: Account, symbol: str) -> dict[str, Any]:
         "isAutoAddMargin": False,
         "leverage": leverage,
         "maxNotionalValue": plain(margin.max_notional(leverage)),
+    }
+
+
+def margin_change(change: MarginChange) -> dict[str, Any]:
+    """One row of the margin history."""
+    return {
+        "symbol": change.symbol,
+        "type": 1 if change.amount > 0 else 2,
+        "deltaType": "USER_ADJUST",
+        "amount": plain(abs(change.amount)),
+        "asset": change.asset,
+        "time": change.at_ms,
+        "positionSide": change.side,
     }

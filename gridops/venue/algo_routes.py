@@ -81,7 +81,7 @@ def _common(market: Market, made: Algo) -> dict[str, Any]:
         "orderType": made.trigger.type,
         "symbol": made.symbol,
         "side": made.trigger.side,
-        "positionSide": "BOTH",
+        "positionSide": made.position_side,
         "timeInForce": made.tif,
         "quantity": units.qty.text(made.lots),
         "algoStatus": made.status,

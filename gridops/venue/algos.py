@@ -84,6 +84,7 @@ class Algo:
     status: str = WAITING
     order_id: int = 0
     reason: str = ""
+    position_side: str = "BOTH"
 
     @property
     def order_type(self) -> str:

@@ -3,6 +3,8 @@
 Sits above matching and settlement, below the core. It reads no clock: the core tells it how late it is.
 """
 
+from typing import Any
+
 from gridops.venue import feed, liquidation, matching, private
 from gridops.venue.account import ZERO
 from gridops.venue.market.events import MarkPrice
@@ -56,18 +58,27 @@ def _fire(world: World, due: int) -> None:
 
 
 def settle_funding(world: World, market: Market) -> None:
-    """position x mark x rate; longs pay a positive rate. The next time is eight hours on until the source says else."""
+    """position x mark x rate, each position for itself; longs pay a positive rate.
+
+    The next time is eight hours on until the source says else.
+    """
     symbol, asset, mark = market.spec.symbol, market.spec.quote_asset, market.mark_price()
     at_ms, market.next_funding_ms = market.next_funding_ms, market.next_funding_ms + FUNDING_INTERVAL_MS
     market.fundings.append(Funding(at_ms, market.funding_rate, mark or ZERO))
     for account in world.accounts.values():
-        position = account.positions.get(symbol)
-        if position is None or not position.lots or mark is None:
-            continue
-        amount = -money(market.units.qty.value(position.lots) * mark * market.funding_rate)
-        if amount:
+        for position in account.held(symbol):
+            if mark is None:
+                break
+            amount = -money(market.units.qty.value(position.lots) * mark * market.funding_rate)
+            if not amount:
+                continue
             credit(world, account, "FUNDING_FEE", asset, amount, symbol=symbol)
-            private.account_update(world, account, "FUNDING_FEE", (asset,), change=amount, symbol=symbol)
+            shown: dict[str, Any] = {"symbol": symbol}
+            if account.is_isolated(symbol):
+                # Its own margin pays, and the event shows the position instead of naming the symbol.
+                position.isolated += amount
+                shown = {"market": market, "side": position.side}
+            private.account_update(world, account, "FUNDING_FEE", (asset,), change=amount, **shown)
 
 
 def mark(world: World, market: Market, event: MarkPrice) -> None:

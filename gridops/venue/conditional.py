@@ -11,11 +11,12 @@ from gridops.venue import algos, conditions, filters, matching, ordering, privat
 from gridops.venue.account import Account
 from gridops.venue.algos import CONDITIONAL_TYPES, Algo
 from gridops.venue.errors import VenueError
-from gridops.venue.orders import ER_TRIGGER_REJECT, EXPIRED, NEW, Order
+from gridops.venue.orders import BOTH, ER_TRIGGER_REJECT, EXPIRED, NEW, Order, closing
 from gridops.venue.params import Params, choice, flag, integer, malformed, need, text
 from gridops.venue.world import Market, World
 
 MAX_WAITING = 200
+_CLOSERS = ("STOP_MARKET", "TAKE_PROFIT_MARKET")
 
 
 def place(world: World, account: Account, params: Params) -> Algo:
@@ -38,9 +39,12 @@ def _draft(world: World, account: Account, market: Market, params: Params) -> Al
     side, kind = ordering.side(params), need(params, "type")
     if kind not in CONDITIONAL_TYPES:
         raise VenueError(-1116, "Invalid orderType.")
-    ordering.one_way(account, params)
+    position_side = ordering.position_side(account, params)
     closes, reduces = bool(flag(params, "closePosition")), bool(flag(params, "reduceOnly"))
-    if closes and (text(params, "quantity") is not None or kind not in ("STOP_MARKET", "TAKE_PROFIT_MARKET")):
+    # In hedge mode an order that opens a position cannot be the one that closes it.
+    reduces = reduces or closing(side, position_side)
+    opens = position_side != BOTH and not reduces
+    if closes and (opens or text(params, "quantity") is not None or kind not in _CLOSERS):
         raise VenueError(-4136, "Target strategy invalid for orderType, closePosition 'true'")
     limit = kind in ("STOP", "TAKE_PROFIT")
     tif = choice(
@@ -65,6 +69,7 @@ def _draft(world: World, account: Account, market: Market, params: Params) -> Al
         gtd_ms=ordering.good_till(world, params, tif),
         created_ms=world.now_ms,
         updated_ms=world.now_ms,
+        position_side=position_side,
     )
 
 
@@ -148,7 +153,7 @@ def _fire(world: World, market: Market, made: Algo) -> None:
 
 def _asked(market: Market, account: Account, made: Algo) -> dict[str, Any]:
     """The call that a client would make at this moment."""
-    lots = made.lots or abs(account.position(made.symbol).lots)
+    lots = made.lots or abs(account.position(made.symbol, made.position_side).lots)
     asked: dict[str, Any] = {
         "symbol": made.symbol,
         "side": made.trigger.side,
@@ -157,7 +162,9 @@ def _asked(market: Market, account: Account, made: Algo) -> dict[str, Any]:
         "newClientOrderId": made.client_id,
         "selfTradePreventionMode": made.stp,
     }
-    if made.reduce_only:
+    if made.position_side != BOTH:
+        asked["positionSide"] = made.position_side
+    elif made.reduce_only:
         asked["reduceOnly"] = "true"
     if made.order_type == "LIMIT":
         asked |= {"timeInForce": made.tif, "price": market.units.price.text(made.price_ticks)}

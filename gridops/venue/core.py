@@ -15,6 +15,7 @@ from gridops.venue import (
     conditional,
     feed,
     hands,
+    margin_routes,
     market_routes,
     matching,
     order_routes,
@@ -34,7 +35,7 @@ from gridops.venue.world import FUNDING_INTERVAL_MS, Market, World
 __all__ = ["Fidelity", "StreamEvent", "VenueCore", "VenueError"]
 
 # Importing these modules is what registers their routes.
-_ROUTE_MODULES = (account_routes, algo_routes, market_routes, order_routes)
+_ROUTE_MODULES = (account_routes, algo_routes, margin_routes, market_routes, order_routes)
 _DEFAULT_FIDELITY = Fidelity()
 
 

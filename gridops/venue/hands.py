@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from gridops.venue import clockwork, feed, liquidation, matching, ordering
-from gridops.venue.account import Account
+from gridops.venue.account import Account, Position
 from gridops.venue.errors import VenueError
 from gridops.venue.market.events import BookSnapshot, MarkPrice
 from gridops.venue.orders import BUY, SELL, Order
@@ -32,32 +32,35 @@ def fill_order(world: World, account: Account, symbol: str, params: dict[str, An
 
 
 def liquidate(world: World, account: Account, symbol: str) -> None:
-    """Take the account over as if its margin were gone."""
-    liquidation.liquidate(world, account, world.market(symbol).spec.quote_asset)
+    """Take the account over as if its margin were gone, isolated positions of the symbol with it."""
+    market = world.market(symbol)
+    liquidation.liquidate(world, account, market.spec.quote_asset)
+    for position in account.held(symbol):
+        liquidation.liquidate_isolated(world, account, market, position)
 
 
 def deleverage(world: World, account: Account, symbol: str, lots: int | None) -> int:
-    """Auto-deleveraging: part of a winning position is closed at the mark against a bankrupt stranger."""
+    """Auto-deleveraging: part of the larger position is closed at the mark against a bankrupt stranger."""
     market = world.market(symbol)
-    held = account.position(symbol).lots
-    part = min(lots or abs(held), abs(held))
+    position = max(account.held(symbol), key=lambda one: abs(one.lots), default=None)
     mark = market.mark_price()
-    if not part or mark is None:
+    if position is None or mark is None:
         return 0
+    part = min(lots or abs(position.lots), abs(position.lots))
     ticks = max(int(mark / market.units.price.size), 1)
-    order = _forced(world, market, account, SELL if held > 0 else BUY, ticks, part)
+    order = _forced(world, market, account, position, ticks, part)
     ordering.register(world, account, order)
     matching.fill(world, market, order.side, ticks, part, order, None)
     return part
 
 
-def _forced(world: World, market: Market, account: Account, side: str, ticks: int, lots: int) -> Order:
+def _forced(world: World, market: Market, account: Account, position: Position, ticks: int, lots: int) -> Order:
     order = Order(
         order_id=market.next_order_id,
         account_id=account.account_id,
         symbol=market.spec.symbol,
         client_id="adl_autoclose",
-        side=side,
+        side=SELL if position.lots > 0 else BUY,
         type="LIQUIDATION",
         tif="GTC",
         price_ticks=ticks,
@@ -68,6 +71,7 @@ def _forced(world: World, market: Market, account: Account, side: str, ticks: in
         gtd_ms=0,
         created_ms=world.now_ms,
         updated_ms=world.now_ms,
+        position_side=position.side,
     )
     market.next_order_id += 1
     return order

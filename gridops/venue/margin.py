@@ -1,14 +1,16 @@
-"""Brackets, initial and maintenance margin, liquidation price: cross margin over all symbols of an account.
+"""Brackets, initial and maintenance margin, liquidation price: cross over all symbols, isolated by position.
 
 Sits above account and book state, below the matcher and the views. It reads; only `liquidation` acts on it.
 The bracket table is one for all symbols (assumption): it has the shape of the venue's, not its every figure.
+In hedge mode both positions of a symbol bind margin, and so do the orders that open either (assumption).
 """
 
 from decimal import Decimal
 from itertools import pairwise
 
 from gridops.domain.values import value
-from gridops.venue.account import ZERO, Account
+from gridops.venue.account import ZERO, Account, Position, position_key
+from gridops.venue.orders import BOTH, LONG, SHORT
 from gridops.venue.world import Market, World
 
 
@@ -79,9 +81,10 @@ def maintenance(notional: Decimal) -> Decimal:
 
 @value
 class SymbolMargin:
-    """Margin figures of one symbol, quote."""
+    """Margin figures of one position and its orders, or of a whole symbol, quote. `size` is the absolute notional."""
 
     notional: Decimal
+    size: Decimal
     unrealised: Decimal
     position_initial: Decimal
     order_initial: Decimal
@@ -95,7 +98,7 @@ class SymbolMargin:
         return self.position_initial + self.order_initial
 
 
-NOTHING = SymbolMargin(ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO)
+NOTHING = SymbolMargin(ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO)
 
 
 def order_notional(account: Account, market: Market) -> tuple[Decimal, Decimal]:
@@ -107,10 +110,32 @@ def order_notional(account: Account, market: Market) -> tuple[Decimal, Decimal]:
 
 def of_symbol(account: Account, market: Market, extra_bid: Decimal = ZERO, extra_ask: Decimal = ZERO) -> SymbolMargin:
     """Margin of a symbol, with further resting value if asked: what a new order would make of it."""
-    symbol = market.spec.symbol
-    position = account.positions.get(symbol)
     bid, ask = order_notional(account, market)
     bid, ask = bid + extra_bid, ask + extra_ask
+    if not account.dual_side:
+        return _figures(account, market, BOTH, bid, ask)
+    long, short = _figures(account, market, LONG, bid, ZERO), _figures(account, market, SHORT, ZERO, ask)
+    return SymbolMargin(
+        long.notional + short.notional,
+        long.size + short.size,
+        long.unrealised + short.unrealised,
+        long.position_initial + short.position_initial,
+        long.order_initial + short.order_initial,
+        long.maintenance + short.maintenance,
+        bid,
+        ask,
+    )
+
+
+def of_position(account: Account, market: Market, side: str) -> SymbolMargin:
+    """Margin of one position and of the orders that may increase it."""
+    bid, ask = order_notional(account, market)
+    return _figures(account, market, side, ZERO if side == SHORT else bid, ZERO if side == LONG else ask)
+
+
+def _figures(account: Account, market: Market, side: str, bid: Decimal, ask: Decimal) -> SymbolMargin:
+    symbol = market.spec.symbol
+    position = account.positions.get(position_key(symbol, side))
     notional = unrealised = ZERO
     if position is not None and position.lots:
         price = market.mark_price() or position.entry
@@ -123,6 +148,7 @@ def of_symbol(account: Account, market: Market, extra_bid: Decimal = ZERO, extra
     worst = max(abs(notional + bid), abs(notional - ask), size)
     return SymbolMargin(
         notional,
+        size,
         unrealised,
         size / leverage,
         (worst - size) / leverage,
@@ -134,13 +160,17 @@ def of_symbol(account: Account, market: Market, extra_bid: Decimal = ZERO, extra
 
 @value
 class AccountMargin:
-    """Sums over the symbols of one settlement asset, quote."""
+    """Sums over the symbols of one settlement asset, quote. The `cross` ones leave isolated positions out."""
 
     wallet: Decimal
+    isolated: Decimal
     unrealised: Decimal
+    cross_unrealised: Decimal
     position_initial: Decimal
+    cross_initial: Decimal
     order_initial: Decimal
     maintenance: Decimal
+    cross_maintenance: Decimal
 
     @property
     def balance(self) -> Decimal:
@@ -148,34 +178,85 @@ class AccountMargin:
         return self.wallet + self.unrealised
 
     @property
+    def cross_wallet(self) -> Decimal:
+        """The wallet without the margins of isolated positions."""
+        return self.wallet - self.isolated
+
+    @property
+    def cross_balance(self) -> Decimal:
+        """What stands behind the cross positions."""
+        return self.cross_wallet + self.cross_unrealised
+
+    @property
     def available(self) -> Decimal:
         """What new orders may still bind."""
-        return max(self.balance - self.position_initial - self.order_initial, ZERO)
+        return max(self.cross_balance - self.cross_initial - self.order_initial, ZERO)
+
+
+def isolated_wallet(world: World, account: Account, asset: str) -> Decimal:
+    """Margins of the isolated positions that settle in the asset."""
+    own = (each for each in account.positions.values() if each.isolated)
+    return sum((each.isolated for each in own if world.markets[each.symbol].spec.quote_asset == asset), ZERO)
 
 
 def of_account(world: World, account: Account, asset: str = "USDT") -> AccountMargin:
-    """Margin of the whole cross account in one settlement asset."""
+    """Margin of the whole account in one settlement asset."""
     unrealised = position_initial = order_initial = kept = ZERO
+    apart_unrealised = apart_initial = apart_kept = ZERO
     for market in world.markets.values():
         if market.spec.quote_asset == asset:
             figures = of_symbol(account, market)
+            if figures is NOTHING:
+                continue
             unrealised += figures.unrealised
             position_initial += figures.position_initial
             order_initial += figures.order_initial
             kept += figures.maintenance
-    return AccountMargin(account.wallet.get(asset, ZERO), unrealised, position_initial, order_initial, kept)
+            if account.is_isolated(market.spec.symbol):
+                apart_unrealised += figures.unrealised
+                apart_initial += figures.position_initial
+                apart_kept += figures.maintenance
+    return AccountMargin(
+        account.wallet.get(asset, ZERO),
+        isolated_wallet(world, account, asset),
+        unrealised,
+        unrealised - apart_unrealised,
+        position_initial,
+        position_initial - apart_initial,
+        order_initial,
+        kept,
+        kept - apart_kept,
+    )
 
 
-def liquidation_price(world: World, account: Account, market: Market) -> Decimal:
-    """Cross liquidation price of a position by the venue's published formula, 0 when there is none above zero."""
-    position = account.positions.get(market.spec.symbol)
+def removable(account: Account, market: Market, position: Position) -> Decimal:
+    """Isolated margin that may be taken out: a loss and the initial margin at the mark stay (assumption)."""
+    own = of_position(account, market, position.side)
+    return max(position.isolated + min(own.unrealised, ZERO) - own.position_initial, ZERO)
+
+
+def liquidation_price(world: World, account: Account, market: Market, side: str) -> Decimal:
+    """Liquidation price of a position by the venue's published formula, 0 when there is none above zero.
+
+    The two cross positions of a symbol in hedge mode share one price.
+    """
+    symbol = market.spec.symbol
+    position = account.positions.get(position_key(symbol, side))
     if position is None or not position.lots:
         return ZERO
+    if account.is_isolated(symbol):
+        return _price_where(market, position.isolated, [position])
     whole, own = of_account(world, account, market.spec.quote_asset), of_symbol(account, market)
-    bracket = bracket_of(abs(own.notional))
-    side = 1 if position.lots > 0 else -1
-    quantity = abs(market.units.qty.value(position.lots))
-    others = (whole.unrealised - own.unrealised) - (whole.maintenance - own.maintenance)
-    numerator = whole.wallet + others + bracket.cum - side * quantity * position.entry
-    price = numerator / (quantity * bracket.maintenance - side * quantity)
-    return max(price, ZERO)
+    others = (whole.cross_unrealised - own.unrealised) - (whole.cross_maintenance - own.maintenance)
+    return _price_where(market, whole.cross_wallet + others, account.held(symbol))
+
+
+def _price_where(market: Market, behind: Decimal, positions: list[Position]) -> Decimal:
+    """The price at which the money behind these positions is their maintenance margin."""
+    numerator, slope, price = behind, ZERO, market.mark_price()
+    for position in positions:
+        held = market.units.qty.value(position.lots)
+        bracket = bracket_of(abs(held * (position.entry if price is None else price)))
+        numerator += bracket.cum - held * position.entry
+        slope += abs(held) * bracket.maintenance - held
+    return max(numerator / slope, ZERO) if slope else ZERO

@@ -30,7 +30,8 @@ def enter(world: World, market: Market, order: Order, limit: int | None) -> None
     """An accepted order meets the book: takes what it may down to `limit`, then rests or expires."""
     wanted, immediate = order.remaining, order.type != "LIMIT" or order.tif in ("IOC", "FOK")
     if order.reduce_only and immediate:
-        wanted = min(wanted, max(-order.sign * world.accounts[order.account_id].position(order.symbol).lots, 0))
+        position = world.accounts[order.account_id].position(order.symbol, order.position_side)
+        wanted = min(wanted, max(-order.sign * position.lots, 0))
     cut = wanted < order.remaining
     left = take(world, market, order.side, limit, wanted, order)
     if not order.open:
@@ -143,11 +144,12 @@ def recheck_reduce_only(world: World, market: Market, account_id: str) -> None:
     waiting = [order for order in account.open_of(symbol).values() if order.reduce_only and order.resting]
     if not waiting:
         return
-    held = account.position(symbol).lots
-    room = abs(held)
+    held = {side: account.position(symbol, side).lots for side in account.sides()}
+    room = {side: abs(lots) for side, lots in held.items()}
     for order in sorted(waiting, key=lambda o: (-o.sign * o.price_ticks, o.priority)):
-        if order.sign * held < 0 and order.remaining <= room:
-            room -= order.remaining
+        side = order.position_side
+        if order.sign * held[side] < 0 and order.remaining <= room[side]:
+            room[side] -= order.remaining
         else:
             close(world, market, order, EXPIRED, "EXPIRED", ER_REDUCE_ONLY)
 

@@ -13,7 +13,7 @@ from gridops.venue import conditions, filters, margin, matching, private
 from gridops.venue.account import Account
 from gridops.venue.algos import CONDITIONAL_TYPES
 from gridops.venue.errors import VenueError
-from gridops.venue.orders import BUY, CANCELED, SELL, Order
+from gridops.venue.orders import BOTH, BUY, CANCELED, LONG, SELL, SHORT, Order, closing
 from gridops.venue.params import Params, choice, flag, integer, malformed, need, text
 from gridops.venue.world import Market, World
 
@@ -52,7 +52,7 @@ def draft(world: World, account: Account, params: Params) -> Draft:
     wanted, kind = side(params), _kind(params, older=world.fidelity.older_conditionals)
     limited = kind in LIMITED
     tif = _time_in_force(params, limited)
-    reduce_only = _modes(account, params)
+    position_side, reduce_only = _modes(account, params, wanted)
     lots = filters.lots(market, params, market_order=not limited)
     order = Order(
         order_id=market.next_order_id,
@@ -70,6 +70,7 @@ def draft(world: World, account: Account, params: Params) -> Draft:
         gtd_ms=good_till(world, params, tif),
         created_ms=world.now_ms,
         updated_ms=world.now_ms,
+        position_side=position_side,
     )
     if len(account.open_of(order.symbol)) >= market.spec.max_num_orders:
         raise VenueError(-2025, "Reach max open order limit.")
@@ -136,27 +137,23 @@ def _time_in_force(params: Params, limited: bool) -> str:
     return tif
 
 
-def _modes(account: Account, params: Params) -> bool:
-    """Position mode and reduce-only flag; returns the flag."""
+def _modes(account: Account, params: Params, side: str) -> tuple[str, bool]:
+    """The position meant, and whether the order may only shrink it."""
     reduce_only = flag(params, "reduceOnly")
     if flag(params, "closePosition"):
         raise VenueError(-4136, "Target strategy invalid for orderType, closePosition 'true'")
-    one_way(account, params)
-    return bool(reduce_only)
+    meant = position_side(account, params)
+    return meant, bool(reduce_only) or closing(side, meant)
 
 
-def one_way(account: Account, params: Params) -> None:
-    """Position mode and position side must fit. Hedge positions are not emulated: -4084."""
-    position_side = text(params, "positionSide")
-    if not account.dual_side:
-        if position_side not in (None, "BOTH"):
-            raise VenueError(-4061, "Order's position side does not match user's setting.")
-        return
-    if position_side not in ("LONG", "SHORT"):
+def position_side(account: Account, params: Params) -> str:
+    """BOTH in one-way mode, LONG or SHORT in hedge mode, else -4061; -1106 for a flag that hedge mode does not take."""
+    given = text(params, "positionSide") or BOTH
+    if (given in (LONG, SHORT)) != account.dual_side or given not in (BOTH, LONG, SHORT):
         raise VenueError(-4061, "Order's position side does not match user's setting.")
-    if text(params, "reduceOnly") is not None:
+    if account.dual_side and text(params, "reduceOnly") is not None:
         raise VenueError(-1106, "Parameter 'reduceOnly' sent when not required.")
-    raise VenueError(-4084, "Method is not allowed currently. Upcoming soon.")
+    return given
 
 
 def _client_id(world: World, account: Account, market: Market, params: Params) -> str:
@@ -225,7 +222,7 @@ def reduce_room(account: Account, order: Order, lots: int) -> None:
     """
     if not order.reduce_only:
         return
-    held = account.position(order.symbol).lots
+    held = account.position(order.symbol, order.position_side).lots
     if order.sign * held >= 0:
         raise VenueError(-2022, "ReduceOnly Order is rejected.")
     if order.type != "LIMIT" or order.tif in ("IOC", "FOK"):
@@ -233,7 +230,9 @@ def reduce_room(account: Account, order: Order, lots: int) -> None:
     resting = sum(
         other.remaining
         for other in account.open_of(order.symbol).values()
-        if other.reduce_only and other.side == order.side and other is not order
+        if other.reduce_only
+        and (other.side, other.position_side) == (order.side, order.position_side)
+        and other is not order
     )
     if resting + lots - order.filled_lots > abs(held):
         raise VenueError(-4118, _REDUCE_ROOM)

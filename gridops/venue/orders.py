@@ -18,6 +18,11 @@ OPEN_STATUSES = (NEW, PARTIALLY_FILLED)
 BUY = "BUY"
 SELL = "SELL"
 
+BOTH = "BOTH"
+"""The one position of a symbol in one-way mode; in hedge mode there are a LONG and a SHORT one."""
+LONG = "LONG"
+SHORT = "SHORT"
+
 AUTOCLOSE = ("autoclose-", "adl_autoclose")
 """Client ids of orders by which the venue liquidates and deleverages."""
 
@@ -83,6 +88,8 @@ class Order:
     """The condition of an order of the older kind."""
     held: bool = False
     """It still waits for its condition, outside the book."""
+    position_side: str = BOTH
+    """In hedge mode the position it opens or closes; a closing one counts as reduce-only (assumption)."""
     amendments: list[Amendment] = field(default_factory=list)
 
     @property
@@ -99,3 +106,8 @@ class Order:
     def sign(self) -> int:
         """+1 buys, -1 sells."""
         return 1 if self.side == BUY else -1
+
+
+def closing(side: str, position_side: str) -> bool:
+    """Whether an order of that side can only shrink that position; in one-way mode its flag says so instead."""
+    return position_side == (LONG if side == SELL else SHORT)

@@ -8,9 +8,9 @@ from decimal import Decimal
 from typing import Any
 
 from gridops.venue import algos, margin
-from gridops.venue.account import ZERO, Account, Trade
+from gridops.venue.account import ZERO, Account, Position, Trade
 from gridops.venue.algos import Algo
-from gridops.venue.orders import BUY, Order
+from gridops.venue.orders import BOTH, BUY, Order
 from gridops.venue.units import Units, money, money_text, plain
 from gridops.venue.world import Market, World
 
@@ -58,7 +58,7 @@ def order_update(
         "R": order.reduce_only,
         "wt": order.working_type,
         "ot": order.orig_type or order.type,
-        "ps": "BOTH",
+        "ps": order.position_side,
         "cp": False,
         "rp": money_text(fill.realised) if fill and fill.realised else "0",
         "pP": order.price_protect,
@@ -90,7 +90,7 @@ def algo_update(world: World, market: Market, made: Algo) -> None:
         "o": made.trigger.type,
         "s": made.symbol,
         "S": made.trigger.side,
-        "ps": "BOTH",
+        "ps": made.position_side,
         "f": made.tif,
         "q": units.qty.text(made.lots),
         "X": made.status,
@@ -150,9 +150,9 @@ def trade_lite(world: World, market: Market, order: Order, fill: Trade) -> None:
     )
 
 
-def position_entry(account: Account, market: Market) -> dict[str, Any]:
+def position_entry(account: Account, market: Market, side: str) -> dict[str, Any]:
     """One line of the P list of ACCOUNT_UPDATE."""
-    position, units = account.position(market.spec.symbol), market.units
+    position, units = account.position(market.spec.symbol, side), market.units
     return {
         "s": market.spec.symbol,
         "pa": units.qty.text(position.lots) if position.lots else "0",
@@ -160,9 +160,9 @@ def position_entry(account: Account, market: Market) -> dict[str, Any]:
         "bep": plain(money(position.break_even(units))),
         "cr": plain(position.realised),
         "up": money_text(position.unrealised(units, market.mark_price())) if position.lots else "0",
-        "mt": "isolated" if account.margin_type.get(market.spec.symbol) == "ISOLATED" else "cross",
-        "iw": "0",
-        "ps": "BOTH",
+        "mt": "isolated" if account.is_isolated(market.spec.symbol) else "cross",
+        "iw": money_text(position.isolated) if position.isolated else "0",
+        "ps": side,
         "ma": market.spec.quote_asset,
     }
 
@@ -175,15 +175,21 @@ def account_update(
     *,
     change: Decimal = ZERO,
     market: Market | None = None,
+    side: str = BOTH,
     symbol: str | None = None,
 ) -> None:
     """ACCOUNT_UPDATE. `change` is the balance change that is neither profit nor commission (field bc)."""
     balances = [
-        {"a": asset, "wb": money_text(wallet), "cw": money_text(wallet), "bc": plain(change)}
+        {
+            "a": asset,
+            "wb": money_text(wallet),
+            "cw": money_text(wallet - margin.isolated_wallet(world, account, asset)),
+            "bc": plain(change),
+        }
         for asset in assets
         for wallet in (account.wallet.get(asset, ZERO),)
     ]
-    positions = [position_entry(account, market)] if market else []
+    positions = [position_entry(account, market, side)] if market else []
     body: dict[str, Any] = {"m": reason, "B": balances, "P": positions}
     if symbol is not None:
         body["S"] = symbol
@@ -198,24 +204,23 @@ def leverage_changed(world: World, account: Account, symbol: str, leverage: int)
     world.send(account.account_id, body)
 
 
-def margin_call(world: World, account: Account) -> None:
-    """MARGIN_CALL naming every open position."""
+def margin_call(world: World, account: Account, positions: Iterable[Position]) -> None:
+    """MARGIN_CALL naming the positions in danger."""
     lines = []
-    for symbol, position in sorted(account.positions.items()):
-        if position.lots:
-            market = world.markets[symbol]
-            figures = margin.of_symbol(account, market)
-            lines.append(
-                {
-                    "s": symbol,
-                    "ps": "BOTH",
-                    "pa": market.units.qty.text(position.lots),
-                    "mt": "CROSSED",
-                    "iw": "0",
-                    "mp": plain(market.mark_price() or ZERO),
-                    "up": money_text(figures.unrealised),
-                    "mm": money_text(figures.maintenance),
-                }
-            )
-    wallet = money_text(account.wallet.get("USDT", ZERO))
+    for position in sorted(positions, key=lambda one: (one.symbol, one.side)):
+        market = world.markets[position.symbol]
+        figures = margin.of_position(account, market, position.side)
+        lines.append(
+            {
+                "s": position.symbol,
+                "ps": position.side,
+                "pa": market.units.qty.text(position.lots),
+                "mt": "ISOLATED" if account.is_isolated(position.symbol) else "CROSSED",
+                "iw": money_text(position.isolated) if position.isolated else "0",
+                "mp": plain(market.mark_price() or ZERO),
+                "up": money_text(figures.unrealised),
+                "mm": money_text(figures.maintenance),
+            }
+        )
+    wallet = money_text(account.wallet.get("USDT", ZERO) - margin.isolated_wallet(world, account, "USDT"))
     world.send(account.account_id, {"e": "MARGIN_CALL", "E": world.now_ms, "cw": wallet, "p": lines})

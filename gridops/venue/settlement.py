@@ -6,7 +6,7 @@ Sits under the matcher, above the account. It never chooses a price or a counter
 from decimal import Decimal
 
 from gridops.venue import private
-from gridops.venue.account import ZERO, Account, Trade
+from gridops.venue.account import ZERO, Account, Trade, position_key
 from gridops.venue.orders import FILLED, PARTIALLY_FILLED, Order
 from gridops.venue.world import Market, World
 
@@ -23,11 +23,11 @@ def settle(
     if not order.remaining:
         forget_open(world, account, order)
     fill = _book(world, market, account, order, price_ticks, lots, trade_id, maker=maker)
-    check(world, account, market.spec.symbol)
+    check(world, account, position_key(market.spec.symbol, order.position_side))
     if world.fidelity.trade_lite and order.type != "LIQUIDATION":
         private.trade_lite(world, market, order, fill)
     assets = dict.fromkeys((market.spec.quote_asset, fill.commission_asset))
-    private.account_update(world, account, "ORDER", assets, market=market)
+    private.account_update(world, account, "ORDER", assets, market=market, side=order.position_side)
     execution = "CALCULATED" if order.type == "LIQUIDATION" else "TRADE"
     private.order_update(world, market, account, order, execution, fill)
 
@@ -44,8 +44,11 @@ def _book(
     maker: bool,
 ) -> Trade:
     symbol, asset, now = market.spec.symbol, market.spec.quote_asset, world.now_ms
-    position = account.position(symbol)
+    position = account.position(symbol, order.position_side)
     realised = position.book(market.units, price_ticks, order.sign * lots)
+    if account.is_isolated(symbol):
+        leverage = account.leverage_of(symbol)
+        position.bind(market.units, price_ticks, order.sign * lots, realised, leverage)
     rate = account.maker_rate if maker else account.taker_rate
     notional = market.units.notional(price_ticks, lots)
     commission, commission_asset = account.fee(notional, rate, asset, world.asset_prices["BNB"])
@@ -57,7 +60,8 @@ def _book(
         account.credit("REALIZED_PNL", asset, realised, now, **labels)
     if commission:
         account.credit("COMMISSION", commission_asset, -commission, now, **labels)
-    account.filled_lots[symbol] = account.filled_lots.get(symbol, 0) + order.sign * lots
+    key = position_key(symbol, order.position_side)
+    account.filled_lots[key] = account.filled_lots.get(key, 0) + order.sign * lots
     fill = Trade(
         trade_id=trade_id,
         order_id=order.order_id,
@@ -70,6 +74,7 @@ def _book(
         commission_asset=commission_asset,
         maker=maker,
         at_ms=now,
+        position_side=order.position_side,
     )
     account.trades.setdefault(symbol, []).append(fill)
     return fill
@@ -91,16 +96,18 @@ def forget_open(world: World, account: Account, order: Order) -> None:
         world.waiting[order.symbol].pop(order.order_id, None)
 
 
-def check(world: World, account: Account, symbol: str | None = None) -> None:
-    """Cheap invariants: wallet = opening + income per asset, position = sum of signed fills."""
+def check(world: World, account: Account, key: str | None = None) -> None:
+    """Cheap invariants: wallet = opening + income per asset, position = sum of signed fills, no margin when flat."""
     for asset, wallet in account.wallet.items():
         expected = account.opening.get(asset, ZERO) + account.income_total.get(asset, ZERO)
         if wallet != expected:
             _violate(world, f"{account.account_id}: wallet {asset} is {wallet}, opening plus income is {expected}")
-    if symbol is not None:
-        held, filled = account.position(symbol).lots, account.filled_lots.get(symbol, 0)
-        if held != filled:
-            _violate(world, f"{account.account_id}: position {symbol} is {held} lots, fills sum to {filled}")
+    if key is not None:
+        position, filled = account.positions[key], account.filled_lots.get(key, 0)
+        if position.lots != filled:
+            _violate(world, f"{account.account_id}: position {key} is {position.lots} lots, fills sum to {filled}")
+        if position.isolated and not position.lots:
+            _violate(world, f"{account.account_id}: position {key} is flat and keeps {position.isolated} of margin")
 
 
 def _violate(world: World, what: str) -> None:

@@ -19,13 +19,14 @@ from gridops.venue.market.events import SymbolSpec
 from gridops.venue.ordering import register
 from gridops.venue.world import World
 
-FORMAT = 2
+FORMAT = 3
 
 _CLASSES: dict[str, type[Any]] = {
     kind.__name__: kind
     for kind in (
         account.Account,
         account.Income,
+        account.MarginChange,
         account.Position,
         account.Trade,
         algos.Algo,
@@ -49,7 +50,7 @@ Frozen = dict[int, orjson.Fragment]
 """Encoded rows by object identity; their objects live as long as the world that holds the cache."""
 
 # Written once and never changed; a terminal order is the third such thing.
-_FINAL = (account.Income, account.Trade)
+_FINAL = (account.Income, account.MarginChange, account.Trade)
 _FIELDS = {
     name: tuple(item.name for item in dataclasses.fields(kind) if not item.metadata.get("transient"))
     for name, kind in _CLASSES.items()

@@ -42,12 +42,14 @@ def report(world: World) -> dict[str, Any]:
 
 def _account(world: World, account: Account) -> dict[str, Any]:
     positions = {}
-    for symbol, position in account.positions.items():
-        market = world.markets[symbol]
-        positions[symbol] = {
+    for key, position in account.positions.items():
+        market = world.markets[position.symbol]
+        positions[key] = {
+            "side": position.side,
             "lots": position.lots,
             "amount": market.units.qty.text(position.lots),
             "entry": plain(money(position.entry)),
+            "isolated": money_text(position.isolated),
             "realised": money_text(position.realised),
             "unrealised": money_text(position.unrealised(market.units, market.mark_price())),
         }

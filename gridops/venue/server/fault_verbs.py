@@ -46,7 +46,7 @@ ACTION_VERBS: dict[str, frozenset[str]] = {
     "market.pause": frozenset(),
     "market.resume": frozenset(),
     "venue.external": frozenset(
-        {"what", "side", "quantity", "price", "asset", "amount", "leverage", "dual", "client_id"}
+        {"what", "side", "quantity", "price", "asset", "amount", "leverage", "dual", "client_id", "position_side"}
     ),
     "venue.liquidate": frozenset(),
     "venue.adl": frozenset({"lots"}),
@@ -64,7 +64,7 @@ ALIASES = {"expire_key": "ws.expire_key", "ban": "rest.ban", "ws.gap": "ws.drop"
 ARG_TYPES: dict[str, type | tuple[type, ...]] = {
     **dict.fromkeys(("status", "code", "ms", "bytes", "lag_ms", "rows", "lots", "count", "leverage"), int),
     **dict.fromkeys(("body", "msg", "target", "field", "point", "client_id", "what", "side", "quantity", "price"), str),
-    **dict.fromkeys(("asset", "amount", "rate", "name", "state", "shape"), str),
+    **dict.fromkeys(("asset", "amount", "rate", "name", "state", "shape", "position_side"), str),
     **dict.fromkeys(("silent", "drop", "dual"), bool),
     "headers": dict,
     "path": list,

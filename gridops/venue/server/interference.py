@@ -43,15 +43,20 @@ def _order(args: dict[str, Any], _floor: Floor, symbol: str, _account: str) -> t
         "symbol": symbol, "side": args.get("side", "BUY"), "quantity": args.get("quantity", "0.01"),
         "newClientOrderId": args.get("client_id", "web_by_hand"),
     }  # fmt: skip
+    if "position_side" in args:
+        params["positionSide"] = args["position_side"]
     price = {"type": "LIMIT", "timeInForce": "GTC", "price": args["price"]} if "price" in args else {"type": "MARKET"}
     return "POST", _ORDER, params | price
 
 
 def _close(args: dict[str, Any], floor: Floor, symbol: str, account: str) -> tuple[str, str, dict[str, str]]:
     rows = floor.call(account, "GET", "/fapi/v2/positionRisk", {"symbol": symbol}, writes=False)
-    held = Decimal(rows[0]["positionAmt"])
+    row = max(rows, key=lambda one: abs(Decimal(one["positionAmt"])))
+    held = Decimal(row["positionAmt"])
     side, quantity = ("SELL" if held > 0 else "BUY"), f"{abs(held):f}"
     method, path, params = _order({**args, "side": side, "quantity": quantity}, floor, symbol, account)
+    if row["positionSide"] != "BOTH":
+        return method, path, params | {"positionSide": row["positionSide"]}
     return method, path, params | {"reduceOnly": "true"}
 
 

@@ -51,6 +51,7 @@ _FORMS: dict[str, re.Pattern[str]] = (
         [
             "price",
             "quantity",
+            "amount",
             "stopPrice",
             "triggerPrice",
             "activatePrice",

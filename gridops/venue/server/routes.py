@@ -111,6 +111,8 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("GET", "/fapi/v1/income"): _read(_flat(30)),
     ("POST", "/fapi/v1/leverage"): _write(1, "symbol", "leverage"),
     ("POST", "/fapi/v1/marginType"): _write(1, "symbol", "marginType"),
+    ("POST", "/fapi/v1/positionMargin"): _write(1, "symbol", "amount", "type"),
+    ("GET", "/fapi/v1/positionMargin/history"): _read(_flat(1), "symbol"),
     ("POST", "/fapi/v1/positionSide/dual"): _write(1, "dualSidePosition"),
     ("GET", "/fapi/v1/positionSide/dual"): _read(_flat(30)),
     ("GET", "/fapi/v1/multiAssetsMargin"): _read(_flat(30)),
