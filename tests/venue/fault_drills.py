@@ -244,6 +244,27 @@ def _other_hand(**args: Any) -> Script:
     return script
 
 
+async def _changed_mode(play: Play) -> Any:
+    """An account that somebody has put into hedge mode: what fits no more, what does, and when it can be put back."""
+    await play.arm("venue.external", what="mode", dual=True)
+    modes = [(await play.client.fetch_position_mode())["hedged"]]
+    told = [await play.outcome(play.place("a")), await play.outcome(play.place("b", positionSide="LONG"))]
+    for side, position in (("buy", "LONG"), ("sell", "SHORT")):
+        await play.client.create_order(
+            SYMBOL, "market", side, 0.1, None, {"positionSide": position, "newClientOrderId": position}
+        )
+    held = [[row["side"], row["contracts"]] for row in await play.client.fetch_positions([SYMBOL], {"useV2": True})]
+    back = {"verb": "venue.external", "what": "mode", "dual": False}
+    refused = [(await play.venue.control("fault", **back)).json["failure"]]
+    await play.client.cancel_all_orders(SYMBOL)
+    refused.append((await play.venue.control("fault", **back)).json["failure"])
+    await play.arm("venue.external", what="close")
+    await play.arm("venue.external", what="close")
+    await play.arm(**back)
+    modes.append((await play.client.fetch_position_mode())["hedged"])
+    return [modes, told, held, [text[:5] for text in refused], await play.outcome(play.place("c"))]
+
+
 async def _forced(play: Play) -> Any:
     forced = await play.client.fapiPrivateGetForceOrders({"symbol": "BTCUSDT"})
     positions = await play.client.fetch_positions([SYMBOL])
@@ -380,6 +401,17 @@ DRILLS: dict[str, Drill] = {
     ),
     "venue.external leverage": Drill(
         NOTHING, _other_hand(what="leverage", leverage=3), [["mine"], 0.1, 3, False, False]
+    ),
+    "venue.external mode": Drill(
+        NOTHING,
+        _changed_mode,
+        [
+            [True, False],
+            ["OperationRejected -4061", "ok"],
+            [["long", 0.1], ["short", 0.1]],
+            ["-4067", "-4068"],
+            "ok",
+        ],
     ),
     "venue.liquidate": Drill(NOTHING, _liquidated, [["autoclose"], 0]),
     "venue.adl": Drill(NOTHING, _deleveraged, [["adl_autoclose"], 0.06]),

@@ -108,6 +108,8 @@ async def whole_day() -> Kept:
         await day.run()
     async with live_venue(Fidelity(older_conditionals=True)) as venue:
         await _older_stops(venue, kept)
+    async with live_venue() as venue:
+        await _margins(venue, kept)
     return kept
 
 
@@ -305,6 +307,28 @@ async def _older_stops(venue: Bench, kept: Kept) -> None:
     )  # fmt: skip
     core.transfer("acc", "USDT", Decimal(10**8))
     core.apply(MarketTrade(core.now_ms, "BTCUSDT", 604_000, 5, False))
+    venue.floor.publish()
+    await asyncio.sleep(0.05)
+    await user.close()
+    for event in user.heard:
+        kept[_user_kind(event)].append(event)
+
+
+async def _margins(venue: Bench, kept: Kept) -> None:
+    """Both sides of hedge mode with margins of their own: margin moved by hand, funding paid out of it."""
+    core, day = venue.core, _Day(venue, kept)
+    key = (await day.rest("POST", "v1/listenKey"))["listenKey"]
+    user = Listener(await venue.session.ws_connect(f"{venue.ws}/private/ws?listenKey={key}"))
+    await day.rest("POST", "v1/marginType", symbol="BTCUSDT", marginType="ISOLATED")
+    await day.rest("POST", "v1/positionSide/dual", dualSidePosition="true")
+    for side, position in (("BUY", "LONG"), ("SELL", "SHORT")):
+        await day.place("0.010", None, side=side, positionSide=position)
+        moved = {"symbol": "BTCUSDT", "positionSide": position, "amount": "23.36332311", "type": 1}
+        await day.rest("POST", "v1/positionMargin", **moved)
+    await day.rest("GET", "v1/positionMargin/history", symbol="BTCUSDT")
+    for path in ("v2/positionRisk", "v3/positionRisk", "v2/account", "v3/account"):
+        await day.rest("GET", path)
+    core.advance(core.now_ms + 3_600_000)
     venue.floor.publish()
     await asyncio.sleep(0.05)
     await user.close()

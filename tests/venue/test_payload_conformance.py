@@ -28,7 +28,6 @@ NOT_SERVED = {
     "indexInfo": "no composite index symbol is traded",
     "compositeIndex": "no composite index symbol is traded",
     "EquityUpdate": "no equity contract is traded",
-    "positionMargin": "cross margin only",
     "rpiDepth": "no retail price improvement orders",
     "STRATEGY_UPDATE": "grids that run at the venue are not offered",
     "sequence.": "whole life cycles, reproduced by test_core_sequences",
@@ -55,7 +54,6 @@ NOT_THAT_KIND = {
     "GET_fapi_v2_positionRisk__go_binance__TestGetPositionRisk_0": "a v3 answer in a v2 test",
     "cancel_conditional_order__": "one client's test repeats the answer to placing",
     "go_binance__TestCancelAllOpenOrders_0": "an old answer with the code as text",
-    "constructed_isolated": "cross margin only",
     "order_book__binance_connector_python": "the documentation moved the levels out of the result",
 }
 ORDER_STATES = "NEW PARTIALLY_FILLED FILLED CANCELED REJECTED EXPIRED EXPIRED_IN_MATCH"
@@ -74,7 +72,8 @@ WORDS = {
     "X": f"{ORDER_STATES} {ALGO_STATES} MARKET", "x": "NEW CANCELED CALCULATED EXPIRED TRADE AMENDMENT",
     "selfTradePreventionMode": STP, "V": STP, "priceMatch": MATCHES, "pm": MATCHES, "workingType": WORKING,
     "wt": WORKING, "positionSide": "BOTH LONG SHORT", "marginType": "CROSSED ISOLATED", "mt": "CROSSED ISOLATED",
-    "m": "DEPOSIT WITHDRAW ORDER FUNDING_FEE INSURANCE_CLEAR MARGIN_TRANSFER ADMIN_DEPOSIT ADJUSTMENT",
+    "m": "DEPOSIT WITHDRAW ORDER FUNDING_FEE INSURANCE_CLEAR MARGIN_TRANSFER MARGIN_TYPE_CHANGE "
+    "ADMIN_DEPOSIT ADJUSTMENT", "deltaType": "USER_ADJUST TRADE",
     "incomeType": "TRANSFER REALIZED_PNL FUNDING_FEE COMMISSION INSURANCE_CLEAR", "cs": "TRADING SETTLING CLOSE",
     "rateLimitType": "REQUEST_WEIGHT ORDERS", "interval": "MINUTE SECOND", "contractType": "PERPETUAL",
     "ct": "PERPETUAL", "algoType": "CONDITIONAL", "at": "CONDITIONAL", "underlyingType": "COIN",
