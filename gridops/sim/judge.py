@@ -67,6 +67,8 @@ class Judge:
         self.accepted: set[str] = set()
         self.history: set[int] = set()
         """Trades before the first order of ours: the opening position's, which need not be booked."""
+        self.impostors: set[str] = set()
+        """Client ids with our tag that another writer minted."""
         self.checks = 0
         self._wakes = (0, 0)
         self.order_events = 0
@@ -123,6 +125,29 @@ class Judge:
             if self.trades.get(fill.trade_id) != fill.lots:
                 raise Violation("I-06", f"fill {fill.trade_id} of {fill.lots} lots was booked; the venue has no such")
 
+    @property
+    def cap_units(self) -> int:
+        """The cap on the worst case, in ticks x lots."""
+        return self._cap_units
+
+    def worst_units(self) -> int:
+        """The venue's worst case at the newest mark, in ticks x lots; 0 before the first mark."""
+        worst = self._worst()
+        return max(0, worst[-1]) if worst else 0
+
+    def risk_rests(self) -> bool:
+        """Does an own order rest at the venue that may raise risk?"""
+        return any(order.ours and not order.reduce_only for order in self.live.values())
+
+    def raising(self, method: str, path: str, params: Mapping[str, Any]) -> list[str]:
+        """Ids of the legs of a request that raise risk, by what it says and what rests at the venue."""
+        if "order" not in path.lower() or method not in ("POST", "PUT"):
+            return []
+        legs = params.get("batchOrders", [params])
+        if method == "POST":
+            return [str(leg.get("newClientOrderId")) for leg in legs if leg.get("reduceOnly") != "true"]
+        return [str(leg.get("orderId")) for leg in legs if self._raises(leg)]
+
     def on_write(self, method: str, path: str, params: Mapping[str, Any]) -> None:
         """A request leaves the process now."""
         if "order" not in path.lower() or method == "DELETE":
@@ -150,7 +175,7 @@ class Judge:
                 lots=0,
                 filled=0,
                 reduce_only=source["R"],
-                ours=who is not None and who.tag == self._tag,
+                ours=who is not None and who.tag == self._tag and client_id not in self.impostors,
                 limit=source["o"] == "LIMIT",
             )
             self.live[order_id] = order
@@ -248,7 +273,13 @@ class Judge:
     # At the end, when nothing moves any more.
 
     def settle(self, state: EngineState, truth: Mapping[str, Any], account: str) -> None:
-        """The engine's books against the oracle. Call it only when the faults are over and the market stands still."""
+        """Books and state at the end. Call it only when the faults are over and the market stands still."""
+        self.books(state, truth, account)
+        if state.fsm.state in (FsmState.INIT, FsmState.READY, FsmState.DEGRADED):
+            raise Violation("I-17", f"{state.fsm.state} long after the last fault: {sorted(state.levels)}")
+
+    def books(self, state: EngineState, truth: Mapping[str, Any], account: str) -> None:
+        """The engine's books against the oracle, when nothing is under way."""
         symbol = next(iter(state.symbols.values()))
         held = truth["accounts"][account]["positions"].get(symbol.symbol, {"lots": 0})["lots"]
         if held != self.position:
@@ -264,8 +295,6 @@ class Judge:
             raise Violation("I-06", f"fills {missing[:5]} were never booked")
         self._settle_money(state, truth["accounts"][account]["wallet"])
         self._settle_orders(state)
-        if state.fsm.state in (FsmState.INIT, FsmState.READY, FsmState.DEGRADED):
-            raise Violation("I-17", f"{state.fsm.state} long after the last fault: {sorted(state.levels)}")
 
     def _settle_money(self, state: EngineState, wallet: Mapping[str, str]) -> None:
         for asset, text in wallet.items():

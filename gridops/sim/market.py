@@ -130,11 +130,43 @@ class LightMarket:
         return MarkPrice(self._now_ms, _SYMBOL, mark, mark, rate, funding_ms)
 
 
+class ScriptMarket(LightMarket):
+    """Moves only when told to, in a book of its own width. Equal seeds and equal words give equal events."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed, step_ms=250, funding_every_ms=8 * 3_600_000)
+        self._goal, self._goal_ms = _START_TICKS, 0
+        self._width = 1
+
+    @property
+    def mid_ticks(self) -> int:
+        return self._bid
+
+    def glide(self, move_cbps: int, over_ms: int) -> None:
+        """Move the bid by hundredths of bps from where it is, in equal steps over that time; 0 = at once."""
+        self._goal = max(self._bid + self._bid * move_cbps // 1_000_000, 1_000)
+        self._goal_ms = self._now_ms + over_ms
+
+    def open_spread(self, cbps: int) -> None:
+        """Distance of ask from bid from the next step on; at least one tick."""
+        self._width = max(1, self._bid * cbps // 1_000_000)
+
+    def _move(self) -> None:
+        left_ms = self._goal_ms - self._now_ms
+        steps = max(1, left_ms // self._step_ms + 1)
+        move = (self._goal - self._bid) // steps if left_ms > 0 else self._goal - self._bid
+        bid = self._bid + move
+        if move:
+            # Takers walk through everything that rests in between.
+            self._print(bid + 1 if move > 0 else bid, 400, move < 0)
+        self._bid, self._ask = bid, bid + self._width
+
+
 def open_sim_market(spec: str) -> MarketSource:
-    """`light:SEED`, or any market the venue itself can open. ConfigError for what names none."""
+    """`light:SEED`, `script:SEED`, or any market the venue itself can open. ConfigError for what names none."""
     kind, _, rest = spec.partition(":")
-    if kind != "light":
+    if kind not in ("light", "script"):
         return open_market(spec)
     if not rest.isdecimal():
         raise ConfigError(f"market {spec!r}: the seed is a whole number")
-    return LightMarket(int(rest))
+    return LightMarket(int(rest)) if kind == "light" else ScriptMarket(int(rest))

@@ -38,6 +38,18 @@ class RestFaults:
     """Held on its way for seconds: recvWindow must stop it."""
 
 
+@record
+class Refusal:
+    """The venue refuses every call of this method (empty = any) whose path contains this text, until then."""
+
+    path: str
+    method: str
+    status: int
+    code: int
+    message: str
+    until_ms: int
+
+
 class Ask:
     """One call under way; awaiting it gives the reply."""
 
@@ -103,6 +115,9 @@ class RestLink:
         self.banned_until_ms = 0
         self.down = False
         """Nothing gets through, in either direction."""
+        self.refusals: list[Refusal] = []
+        self.used_weight = (0, 0)
+        """(weight, until ms): what every answer says of the minute's request weight meanwhile."""
         self.struck = 0
         self.calls = 0
         self.on_write: Callable[[str, str, dict[str, Any]], None] = lambda _m, _p, _q: None
@@ -150,7 +165,7 @@ class RestLink:
         return ""
 
     def _arrive(self, ask: Ask, signed: bool, method: str, path: str, fate: str, once: Done) -> None:
-        reply = self._refusal(ask, signed, fate)
+        reply = self._refusal(ask, signed, fate) or self._refused(method, path)
         if reply is None:
             reply = self._answer(method, path, ask.params, signed)
             self._pump()
@@ -158,7 +173,17 @@ class RestLink:
             reply = _said(503, {"code": -1007, "msg": "Timeout waiting for response from backend server."})
         if fate == "drop_reply" or self.down:
             return
+        weight, until_ms = self.used_weight
+        if self._venue_ms() < until_ms:
+            reply.headers = {**reply.headers, "X-MBX-USED-WEIGHT-1M": str(weight)}
         self._scheduler.after(self._back.delay_ns(), lambda: once(reply))
+
+    def _refused(self, method: str, path: str) -> Reply | None:
+        now_ms = self._venue_ms()
+        for each in self.refusals:
+            if now_ms < each.until_ms and each.path in path and each.method in ("", method):
+                return _said(each.status, {"code": each.code, "msg": each.message})
+        return None
 
     def _refusal(self, ask: Ask, signed: bool, fate: str) -> Reply | None:
         now_ms = self._venue_ms()

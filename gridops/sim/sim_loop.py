@@ -108,7 +108,7 @@ class SimProcess(Turns):
         self.alive = True
         self.on_wake: Callable[[], None] = lambda: None
         """Told whenever the engine's own deadline wakes it."""
-        self.journal = journal
+        self.journal, self.lease = journal, lease
         self.adapter = venue_of(self.put)
         quiet = _Quiet()
         super().__init__(

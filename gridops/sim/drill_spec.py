@@ -1,0 +1,253 @@
+"""A drill as data: a TOML file read into values, every key, verb and argument checked before anything runs.
+
+Times are seconds since the engine's first start. Steps happen in the order in which they stand; each is due at a time,
+after a delay, or on a cue. It parses and refuses; it runs nothing.
+"""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+from random import Random
+
+from gridops.config import load
+from gridops.domain.rules import Rules
+from gridops.domain.values import record, value
+from gridops.domain.vocabulary import FsmReason, FsmState
+from gridops.errors import ConfigError
+from gridops.sim.drill_words import EXPECTS, VERBS, arguments
+
+TIERS = ("virtual", "wire")
+BASE_SETTINGS: Mapping[str, object] = {
+    "grid.levels": 4,
+    "grid.rung_notional": 400,
+    "risk.symbol_cap": 3_000,
+    "risk.account_cap": 3_000,
+    "risk.max_order_notional": 1_000,
+}
+"""A small account with real caps; a drill's own settings stand above these."""
+_TOP = ("name", "title", "shows", "runbook", "tier", "seeds", "run_s", "wallet", "market", "settings", "step", "expect")
+_REQUIRED = ("name", "title", "shows", "runbook", "run_s", "step", "expect")
+_STEP = ("name", "at_s", "after", "plus_s", "within_s", "do")
+MOST_S = 7 * 86_400
+
+
+@value
+class Cue:
+    """Something that becomes true: `state X`, `level REASON opens|closes`, `flat`, `holding`, `resting`, `ended`."""
+
+    kind: str
+    value: str = ""
+    edge: str = ""
+
+
+@record
+class Step:
+    name: str
+    do: str
+    args: dict[str, object]
+    at_ms: int | tuple[int, int] | None
+    after: Cue | None
+    plus_ms: int | tuple[int, int]
+    within_ms: int
+    """How long a cue may take."""
+
+
+@record
+class Expect:
+    that: str
+    args: dict[str, object]
+
+
+@record
+class Drill:
+    name: str
+    title: str
+    shows: str
+    runbook: str
+    tier: str
+    seeds: tuple[int, ...]
+    run_ms: int
+    wallet: Decimal
+    market: str
+    settings: dict[str, object]
+    rules: Rules
+    steps: tuple[Step, ...]
+    expects: tuple[Expect, ...]
+    source: bytes
+    """The file as it was read, for the evidence."""
+
+
+def read_drill(path: Path) -> Drill:
+    """One drill. ConfigError names file, key, value and what is allowed."""
+    try:
+        source = path.read_bytes()
+        said = tomllib.loads(source.decode(), parse_float=Decimal)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path.name}: {error}", hint="a drill is one TOML file") from error
+    try:
+        return parse(said, path.stem, source)
+    except ConfigError as error:
+        raise ConfigError(f"{path.name}: {error}", hint=error.hint) from error
+
+
+def parse(said: Mapping[str, object], stem: str, source: bytes = b"") -> Drill:
+    """A drill from plain data; `stem` is the file's name, which the drill must bear."""
+    _known("drill", said, _TOP)
+    for key in _REQUIRED:
+        if key not in said:
+            raise ConfigError(f"{key} is missing", hint=f"required: {', '.join(_REQUIRED)}")
+    name = _text("name", said["name"])
+    if name != stem:
+        raise ConfigError(f"name = {name!r} is refused", hint=f"allowed: {stem!r}, as its file is called")
+    tier = _text("tier", said.get("tier", "virtual"))
+    if tier not in TIERS:
+        raise ConfigError(f"tier = {tier!r} is refused", hint=f"allowed: {', '.join(TIERS)}")
+    settings = _settings(said.get("settings", {}))
+    steps = tuple(_step(number, each) for number, each in enumerate(_tables("step", said["step"]), 1))
+    expects = tuple(_expect(each) for each in _tables("expect", said["expect"]))
+    drill = Drill(
+        name=name,
+        title=_text("title", said["title"]),
+        shows=_text("shows", said["shows"]),
+        runbook=_text("runbook", said["runbook"]),
+        tier=tier,
+        seeds=_seeds(said.get("seeds", [1])),
+        run_ms=_ms("run_s", said["run_s"]),
+        wallet=Decimal(str(said.get("wallet", 20_000))),
+        market=_text("market", said.get("market", "script")),
+        settings=settings,
+        rules=rules_of(settings),
+        steps=steps,
+        expects=expects,
+        source=source,
+    )
+    _anchors(drill)
+    return drill
+
+
+def rules_of(settings: Mapping[str, object]) -> Rules:
+    """What the engine decides with: the drills' base settings, then the drill's own. ConfigError as for any setting."""
+    return load(file=None, environment={}, options={**BASE_SETTINGS, **settings}).settings.rules()
+
+
+def parse_cue(text: str) -> Cue:
+    """`state DEGRADED`, `level feed_stale opens`, `flat`, `holding`, `resting`, `ended`."""
+    match text.split():
+        case ["state", value] if value in set(FsmState):
+            return Cue("state", value)
+        case ["level", value, ("opens" | "closes") as edge] if value in set(FsmReason):
+            return Cue("level", value, edge)
+        case [("flat" | "holding" | "resting" | "ended") as kind]:
+            return Cue(kind)
+    hint = "allowed: `state STATE`, `level REASON opens|closes`, `flat`, `holding`, `resting`, `ended`"
+    raise ConfigError(f"cue {text!r} is unknown", hint=hint)
+
+
+def drawn(args: Mapping[str, object], chance: Random) -> dict[str, object]:
+    """Arguments with every range replaced by this seed's value."""
+    return {name: draw(held, chance) for name, held in args.items()}
+
+
+def draw(held: object, chance: Random) -> object:
+    """A value, or one from the range that a pair of numbers is."""
+    if not isinstance(held, tuple) or len(held) != 2 or not all(isinstance(each, int | Decimal) for each in held):
+        return held
+    low, high = held
+    if isinstance(low, int) and isinstance(high, int):
+        return chance.randint(low, high)
+    return Decimal(chance.randint(int(low * 1_000), int(high * 1_000))) / 1_000
+
+
+def _step(number: int, said: Mapping[str, object]) -> Step:
+    if "do" not in said:
+        raise ConfigError(f"step {number}: do is missing", hint=f"allowed: {', '.join(VERBS)}")
+    given = {key: value for key, value in said.items() if key not in _STEP}
+    name = _text("name", said.get("name", f"step {number}"))
+    due = [key for key in ("at_s", "after") if key in said]
+    if len(due) == 2:
+        raise ConfigError(f"{name}: at_s and after contradict each other", hint="keep one of the two")
+    if "at_s" in said and "plus_s" in said:
+        raise ConfigError(f"{name}: at_s and plus_s contradict each other", hint="keep one of the two")
+    return Step(
+        name=name,
+        do=_text("do", said["do"]),
+        args=arguments("verb", VERBS, said["do"], given),
+        at_ms=_span(f"{name}: at_s", said["at_s"]) if "at_s" in said else None,
+        after=parse_cue(_text("after", said["after"])) if "after" in said else None,
+        plus_ms=_span(f"{name}: plus_s", said.get("plus_s", 0)),
+        within_ms=_ms(f"{name}: within_s", said.get("within_s", 300)),
+    )
+
+
+def _expect(said: Mapping[str, object]) -> Expect:
+    given = {key: value for key, value in said.items() if key != "that"}
+    that = said.get("that")
+    return Expect(that=str(that), args=arguments("expectation", EXPECTS, that, given))
+
+
+def _anchors(drill: Drill) -> None:
+    """Every name an expectation counts from is a step's, `start`, `fault`, or a cue."""
+    known = {step.name for step in drill.steps} | {"start", "fault", ""}
+    for expect in drill.expects:
+        for key in ("since", "until"):
+            text = expect.args.get(key, "")
+            if isinstance(text, str) and text not in known:
+                parse_cue(text)
+        step = expect.args.get("step", "")
+        if step not in known:
+            raise ConfigError(f"expectation {expect.that}: step = {step!r} is unknown", hint=", ".join(sorted(known)))
+    names = [step.name for step in drill.steps]
+    doubled = sorted({name for name in names if names.count(name) > 1})
+    if doubled:
+        raise ConfigError(f"step name {doubled[0]!r} stands twice", hint="every step has its own name")
+
+
+def _settings(said: object) -> dict[str, object]:
+    if not isinstance(said, dict):
+        raise ConfigError(f"settings = {said!r} is refused", hint='allowed: a table such as "health.dwell_seconds" = 5')
+    found: dict[str, object] = {}
+    for key, held in said.items():
+        if isinstance(held, dict):
+            found.update({f"{key}.{inner}": each for inner, each in held.items()})
+        else:
+            found[str(key)] = held
+    return found
+
+
+def _seeds(said: object) -> tuple[int, ...]:
+    if not isinstance(said, list) or not said or not all(type(each) is int and each >= 0 for each in said):
+        raise ConfigError(f"seeds = {said!r} is refused", hint="allowed: a list of whole numbers from 0 on")
+    return tuple(said)
+
+
+def _tables(key: str, said: object) -> Sequence[Mapping[str, object]]:
+    if not isinstance(said, list) or not said or not all(isinstance(each, dict) for each in said):
+        raise ConfigError(f"{key} = {said!r} is refused", hint=f"allowed: one or more [[{key}]] tables")
+    return said
+
+
+def _known(where: str, said: Mapping[str, object], allowed: Sequence[str]) -> None:
+    for key, held in said.items():
+        if key not in allowed:
+            raise ConfigError(f"{where}: {key} = {held!r} is unknown", hint=f"allowed: {', '.join(allowed)}")
+
+
+def _text(key: str, value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise ConfigError(f"{key} = {value!r} is refused", hint="allowed: text")
+    return value
+
+
+def _span(key: str, value: object) -> int | tuple[int, int]:
+    if isinstance(value, list) and len(value) == 2:
+        low, high = _ms(key, value[0]), _ms(key, value[1])
+        if low <= high:
+            return (low, high)
+    return _ms(key, value)
+
+
+def _ms(key: str, value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | Decimal) or not 0 <= value <= MOST_S:
+        raise ConfigError(f"{key} = {value!r} is refused", hint=f"allowed: seconds from 0 to {MOST_S}")
+    return int(value * 1_000)
