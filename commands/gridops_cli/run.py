@@ -12,6 +12,8 @@ from gridops_cli.app import sub_app
 from gridops_cli.options import AccountOption, ConfigOption, EvidenceOption, HomeOption, JsonOption, place, seconds
 
 if TYPE_CHECKING:
+    from gridops.config import Loaded
+    from gridops.usecases.place import Place
     from gridops.usecases.run import Progress
 
 app = sub_app()
@@ -44,6 +46,9 @@ def run(
     stop_mode: Annotated[
         str | None, typer.Option("--stop-mode", help="What a stop does: cancel, leave, reduce or flatten.")
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the plan for the present book and these settings; send nothing.")
+    ] = False,
     home: HomeOption = None,
     account: AccountOption = None,
     config: ConfigOption = None,
@@ -55,14 +60,11 @@ def run(
     Example: gridops run --duration 60s --market synthetic:7
     """
     where = place(home, account, config, evidence_dir, for_start=True)
-    if attached.on_terminal() and not headless and not as_json:
+    if attached.on_terminal() and not headless and not as_json and not dry_run:
         attached.run(where, sys.argv[1:], stop_on_exit=stop_on_exit)
         return
-    from gridops import bootstrap
     from gridops.config import load
     from gridops.venue.options import market_time_ms
-
-    from gridops_cli import run_text
 
     options = {
         "account.name": account,
@@ -72,6 +74,14 @@ def run(
         "operations.stop_mode": stop_mode,
     }
     loaded = load(file=where.config, environment=os.environ, options=options)
+    from_ms = None if start is None else market_time_ms(start)
+    if dry_run:
+        _rehearse(loaded, where, from_ms, loop, as_json)
+        return
+    from gridops import bootstrap
+
+    from gridops_cli import run_text
+
     live = loaded.settings.account.mode == "live"
     status = StatusLine() if sys.stderr.isatty() and not headless else None
     report = bootstrap.execute(
@@ -82,7 +92,7 @@ def run(
             environment=os.environ,
             armed=not live if armed is None else armed,
             duration_s=seconds("--duration", duration),
-            from_ms=None if start is None else market_time_ms(start),
+            from_ms=from_ms,
             loop=loop,
             fresh=fresh,
             log_stderr=headless and loaded.settings.operations.log_stderr,
@@ -100,6 +110,30 @@ def run(
         for ref in refs:
             render.evidence(ref)
     if not report.clean:
+        raise typer.Exit(int(ExitCode.FINDING))
+
+
+def _rehearse(loaded: "Loaded", where: "Place", from_ms: int | None, loop: bool, as_json: bool) -> None:
+    """Plan, print, and say whether the engine would quote."""
+    from gridops.usecases import dry_run
+
+    from gridops_cli import dry_run_text
+
+    options = dry_run.DryRunOptions(
+        loaded=loaded,
+        home=where.home,
+        evidence_root=where.evidence_root,
+        environment=os.environ,
+        from_ms=from_ms,
+        loop=loop,
+    )
+    report = dry_run.execute(options)
+    if as_json:
+        render.document("dry_run", {"quoting": report.quoting, **render.as_json(report)}, report.evidence)
+    else:
+        render.text(dry_run_text.lines(report))
+        render.evidence(report.evidence)
+    if not report.quoting:
         raise typer.Exit(int(ExitCode.FINDING))
 
 

@@ -79,13 +79,22 @@ class CcxtVenue:
             _check_modes(modes, isolated)
         return instruments
 
-    async def start_streams(self) -> None:
-        """Begin the public and private streams; they reconnect by themselves until `close`."""
+    async def start_streams(self, *, private: bool = True) -> None:
+        """Begin the streams; they reconnect by themselves until `close`. The private one asks for a key, by POST."""
         grids = list(self._grids.values())
-        user = UserStream(wire=self._wire, grids=lambda: self._grids, put=self._put, clean=self._shown)
         market = market_sockets(self._wire, grids, self._put, self._clock, self._settings.view_interval_ms)
-        runs: tuple[Coroutine[Any, Any, None], ...] = (user.run(), market.run())
+        runs: list[Coroutine[Any, Any, None]] = [market.run()]
+        if private:
+            user = UserStream(wire=self._wire, grids=lambda: self._grids, put=self._put, clean=self._shown)
+            runs.insert(0, user.run())
         self._streams = [asyncio.create_task(run) for run in runs]
+
+    async def leverages(self) -> dict[str, int]:
+        """Leverage by whitelisted symbol, as the account has it; VenueUnavailable when it is not told."""
+        try:
+            return await self._reads.leverages()
+        except (ReadFailed, Malformed) as error:
+            raise VenueUnavailable(f"no leverage: {self._wire.clean(str(error))}") from None
 
     async def send(self, effect: Send) -> None:
         """Execute the operations; one WriteReply each, also when this task is cancelled."""

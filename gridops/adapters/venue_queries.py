@@ -79,6 +79,12 @@ class VenueReads:
         isolated = {parse.text(each, "symbol") for each in found if parse.text(each, "marginType") != "CROSSED"}
         return tuple(sorted(isolated.intersection(self._symbols)))
 
+    async def leverages(self) -> dict[str, int]:
+        """Leverage of each whitelisted symbol."""
+        found = parse.rows(await self._read("fapiPrivateGetSymbolConfig"))
+        told = {parse.text(each, "symbol"): parse.whole(each, "leverage") for each in found}
+        return {name: told[name] for name in self._symbols if name in told}
+
     async def _order(self, query: Query) -> dict[str, Any]:
         params = {"symbol": query.symbol, "origClientOrderId": query.client_id}
         reply = await self._wire.call("fapiPrivateGetOrder", params)

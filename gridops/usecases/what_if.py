@@ -156,7 +156,7 @@ def changes(assignments: list[str]) -> tuple[Change, ...]:
         if not paths:
             raise ConfigError(f"{key} decides nothing", hint="grid, risk, health and operations hold what decides")
         rules = settings.rules()
-        found += [(path, _at(rules, path)) for path in paths]
+        found += [(path, value_at(rules, path)) for path in paths]
     return tuple(found)
 
 
@@ -184,7 +184,7 @@ def _paths(key: str, settings: Settings) -> list[Path]:
             rules = _settings(key, other).rules()
         except ConfigError:
             continue
-        found = list(_differing(settings.rules(), rules))
+        found = list(differing(settings.rules(), rules))
         if found:
             return found
     return []
@@ -202,16 +202,18 @@ def _others(held: Any) -> Iterator[Any]:
         yield from ("cancel", "leave")
 
 
-def _differing(one: Any, other: Any, path: Path = ()) -> Iterator[Path]:
+def differing(one: Any, other: Any, path: Path = ()) -> Iterator[Path]:
+    """Where two sets of rules differ."""
     for each in fields(one):
         left, right = getattr(one, each.name), getattr(other, each.name)
         if is_dataclass(left):
-            yield from _differing(left, right, (*path, each.name))
+            yield from differing(left, right, (*path, each.name))
         elif left != right:
             yield (*path, each.name)
 
 
-def _at(held: Any, path: Path) -> Any:
+def value_at(held: Any, path: Path) -> Any:
+    """What stands there."""
     for name in path:
         held = getattr(held, name)
     return held
