@@ -8,10 +8,12 @@ from collections import deque
 from collections.abc import Sequence
 from hashlib import sha256
 
+from gridops.decide.router import route
 from gridops.domain.events import Event, Header
 from gridops.domain.orders import Fill, Order
 from gridops.errors import JournalError
 from gridops.runtime import codec
+from gridops.runtime.act import Planner
 from gridops.runtime.ports import Sink
 from gridops.runtime.ports_journal import CheckpointRow, FillRow, Journal, JournalRow, OrderRow, Tail, Token
 from gridops.runtime.state import EngineState
@@ -25,8 +27,15 @@ RING = 400
 class Engine:
     """Owns the state of one account."""
 
-    def __init__(self, state: EngineState, *, records_digest: str = "", sinks: Sequence[Sink] = ()) -> None:
-        self.state = state
+    def __init__(
+        self,
+        state: EngineState,
+        *,
+        records_digest: str = "",
+        sinks: Sequence[Sink] = (),
+        planner: Planner = route,
+    ) -> None:
+        self.state, self.planner = state, planner
         self.records_digest = records_digest
         self.sinks = tuple(sinks)
         self.wake_at_ms = 0
@@ -35,7 +44,7 @@ class Engine:
 
     def handle(self, header: Header, event: Event) -> tuple[Step, bytes]:
         """Take one input: the step's outcome, and the row's canonical bytes."""
-        done = step(self.state, header, event)
+        done = step(self.state, header, event, self.planner)
         self.wake_at_ms = done.wake_at_ms
         said = codec.encode_records(done.records)
         body = codec.encode_step(header, event, said, done.effects)
@@ -74,7 +83,7 @@ def chain(previous: str, body: bytes) -> str:
     return sha256(previous.encode() + body).hexdigest()
 
 
-def recover(tail: Tail, fresh: EngineState, *, build: str | None = None) -> Engine:
+def recover(tail: Tail, fresh: EngineState, *, build: str | None = None, planner: Planner = route) -> Engine:
     """The engine as the journal left it: last checkpoint, then every later input through the real step.
 
     Rows that another build than `build` wrote may be decided anew: the inputs are the facts, and the reconcile that
@@ -84,9 +93,10 @@ def recover(tail: Tail, fresh: EngineState, *, build: str | None = None) -> Engi
         JournalError: the replayed tail does not say what the journal says it said.
     """
     if tail.checkpoint is None:
-        engine = Engine(fresh)
+        engine = Engine(fresh, planner=planner)
     else:
-        engine = Engine(decode_state(tail.checkpoint.state), records_digest=tail.checkpoint.records_digest)
+        state = decode_state(tail.checkpoint.state)
+        engine = Engine(state, records_digest=tail.checkpoint.records_digest, planner=planner)
     for stored in tail.rows:
         row = codec.decode_row(stored.body)
         _, body = engine.handle(row.header, codec.event_of(row))

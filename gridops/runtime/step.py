@@ -7,6 +7,7 @@ equal records out. A market tick that changes nothing ends after the fold.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from gridops.decide.router import route
 from gridops.domain.effects import Effect
 from gridops.domain.events import Event, Header, OperatorInput, ViewChanged
 from gridops.domain.orders import Fill, Order
@@ -31,7 +32,7 @@ class Step:
     fills: tuple[Fill, ...] = ()
 
 
-def step(state: EngineState, header: Header, event: Event) -> Step:
+def step(state: EngineState, header: Header, event: Event, planner: act.Planner = route) -> Step:
     """Take one input in and decide everything that follows from it."""
     out = Out(header, state.identity.run_id)
     observe(state, header, event, out)
@@ -39,7 +40,7 @@ def step(state: EngineState, header: Header, event: Event) -> Step:
         return Step(wake_at_ms=state.wake_at_ms)
     if state.booted:
         assess.run(state, event, out)
-        act.run(state, out)
+        act.run(state, out, planner)
         truth.run(state, out)
         if isinstance(event, OperatorInput):
             assess.answer(state, event, out)

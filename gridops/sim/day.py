@@ -5,6 +5,7 @@ and at the end lets everything settle and compares the books.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from hashlib import sha256
 from random import Random
@@ -12,10 +13,12 @@ from typing import Any
 
 from gridops.adapters import venue_parse
 from gridops.adapters.ccxt_client import VenueSettings
+from gridops.decide.router import route
 from gridops.domain.events import Boot, Event, OperatorInput, VenueNotice
 from gridops.domain.rules import GridRules, RiskRules, Rules
 from gridops.domain.vocabulary import FsmState, OperatorCommand
 from gridops.errors import JournalError
+from gridops.runtime.act import Planner
 from gridops.runtime.engine import Engine, recover
 from gridops.runtime.state import EngineState
 from gridops.runtime.state_codec import encode_state
@@ -47,8 +50,19 @@ SETTINGS = VenueSettings(api_key=_UNUSED, api_secret=_UNUSED, symbols=("BTCUSDT"
 class Day:
     """Everything of one run. `run` returns when it is over or raises `Violation`."""
 
-    def __init__(self, seed: int, *, hours: float, faults: FaultRates, market: str, rules: Rules = RULES) -> None:
-        self.seed, self.rules, self.faults = seed, rules, faults
+    def __init__(
+        self,
+        seed: int,
+        *,
+        hours: float,
+        faults: FaultRates,
+        market: str,
+        rules: Rules = RULES,
+        planner: Planner = route,
+        judge: type[Judge] = Judge,
+    ) -> None:
+        self.seed, self.rules, self.faults, self.planner = seed, rules, faults, planner
+        self.settings = replace(SETTINGS, symbols=rules.symbols)
         self.scheduler = Scheduler()
         self.source = open_sim_market(market)
         self.clock = VirtualClock(self.scheduler, self.source.start_ms())
@@ -60,7 +74,7 @@ class Day:
         self.instruments = venue_parse.instruments(self._rules_payload(), rules.symbols)
         grid = venue_parse.Grid(self.instruments[0])
         self.grid = grid
-        self.judge = Judge(grid, rules, TAG, self.clock.true_ms)
+        self.judge = judge(grid, rules, TAG, self.clock.true_ms)
         self.disk = Disk()
         self.disk.on_row.append(self.judge.on_row)
         self.latch, self.reserve = SimLatch(), SimReserve(self.judge.intents.read_effects)
@@ -90,7 +104,7 @@ class Day:
             there=self._link("request", LinkRates(), ordered=False),
             back=self._link("reply", LinkRates(), ordered=False),
             faults=faults,
-            settings=SETTINGS,
+            settings=self.settings,
             venue_ms=self.clock.true_ms,
             pump=self.pump,
             seed=f"{self.seed}|rest",
@@ -110,16 +124,20 @@ class Day:
 
     def run(self) -> None:
         """Trade under faults, then stop the faults and the market, settle, and compare the books."""
-        self._market_next()
-        self.scheduler.after(WARM_NS, self.boot)
-        self.scheduler.after(WARM_NS + SECOND, lambda: self.calendar.begin(self._strike))
-        self.scheduler.run_until(self.end_ns)
+        self.play()
         self._calm_down()
         self.scheduler.run_until(self.end_ns + SETTLE_NS)
         self._wait_until_settled()
         state = self._state()
         assert state is not None
         self.judge.settle(state, self.core.truth(), ACCOUNT)
+
+    def play(self) -> None:
+        """Trade under faults to the end, and leave everything as it stands then."""
+        self._market_next()
+        self.scheduler.after(WARM_NS, self.boot)
+        self.scheduler.after(WARM_NS + SECOND, lambda: self.calendar.begin(self._strike))
+        self.scheduler.run_until(self.end_ns)
 
     def close(self) -> None:
         """Let go of what was under way when the run ended."""
@@ -250,13 +268,13 @@ class Day:
 
     def _recovered(self) -> Engine:
         try:
-            return recover(self.disk.tail(), EngineState(rules=self.rules))
+            return recover(self.disk.tail(), EngineState(rules=self.rules), planner=self.planner)
         except JournalError as error:
             raise Violation("I-24", str(error)) from error
 
     def _adapter(self, put: Callable[[Event], None]) -> SimVenue:
         return SimVenue(
-            settings=SETTINGS, put=put, scheduler=self.scheduler, clock=self.clock, instruments=self.instruments
+            settings=self.settings, put=put, scheduler=self.scheduler, clock=self.clock, instruments=self.instruments
         )
 
     def _boot_event(self) -> Boot:
