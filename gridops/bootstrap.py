@@ -37,7 +37,7 @@ from gridops.adapters.redaction import Secrets
 from gridops.adapters.reserve_file import ReserveFile
 from gridops.config import Loaded
 from gridops.domain.effects import Finish
-from gridops.domain.events import Boot, Event, MarketEnded, StopSignal, VenueNotice
+from gridops.domain.events import Boot, Event, MarketEnded, SinkReport, StopSignal, VenueNotice
 from gridops.domain.evidence_ref import EvidenceMode, EvidenceRef, EvidenceStatus
 from gridops.domain.instrument import Instrument
 from gridops.domain.vocabulary import FsmState
@@ -54,6 +54,7 @@ from gridops.usecases.run import OnProgress, RunReport, progress, report
 from gridops.usecases.venue_session import MarketOptions, VenueSession, open_session
 
 MARKET_POLL_S = 0.5
+DISK_POLL_S = 2.0
 STEP_AGE_LIMIT_MS = 2_000
 FLUSH_WITHIN_S = 10.0
 
@@ -378,6 +379,8 @@ class LiveGraph:
             work.append(_after(self._options.duration_s, lambda: loop.put(StopSignal(name="duration"))))
         if self._session.handle is not None:
             work.append(self._watch_market(loop))
+        if self._settings.operations.min_free_mb:
+            work.append(self._watch_disk(loop))
         if self._options.on_progress is not None:
             work.append(self._show(loop, self._options.on_progress))
         return work
@@ -393,6 +396,20 @@ class LiveGraph:
                 if summary.get("market_ended"):
                     loop.put(MarketEnded(detail=handle.market[:200]))
                     return
+
+    async def _watch_disk(self, loop: LiveLoop) -> None:
+        """Too little space where the home lies is an input before the journal fails for it; told on edges only."""
+        limit = self._settings.operations.min_free_mb * 1_000_000
+        enough = True
+        while True:
+            free = await asyncio.to_thread(_free_bytes, self._home.root)
+            # Back only with a tenth to spare, so that a log file's growth does not flap.
+            now_enough = free >= (limit if enough else limit + limit // 10)
+            if now_enough is not enough:
+                enough = now_enough
+                detail = f"{free // 1_000_000} MB free, limit {limit // 1_000_000}"
+                loop.put(SinkReport(sink="disk", ok=enough, detail=detail))
+            await asyncio.sleep(DISK_POLL_S)
 
     async def _show(self, loop: LiveLoop, on_progress: OnProgress) -> None:
         while True:
@@ -443,6 +460,14 @@ def _settle_memory() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
+
+
+def _free_bytes(folder: Path) -> int:
+    """Space left; a folder that cannot be looked at has none."""
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return 0
 
 
 async def _after(seconds: float, then: Callable[[], None]) -> None:

@@ -24,7 +24,7 @@ from gridops.domain.rules import (
     Rules,
     SyncRules,
 )
-from gridops.domain.vocabulary import StopMode
+from gridops.domain.vocabulary import FsmReason, StopMode
 from gridops.errors import ConfigError
 
 FILE = "gridops.toml"
@@ -34,6 +34,7 @@ _SECRET = re.compile("secret|key|passw|token", re.IGNORECASE)
 _KEYS_HINT = (
     "keys come from the environment (GRIDOPS_API_KEY), service credentials or the OS keyring, never from a file"
 )
+_LISTS = frozenset({"symbols", "shadow"})
 NOT_SETTINGS = frozenset({"HOME", "EVIDENCE_DIR", "API_KEY", "API_SECRET"})
 
 Bps = Annotated[Decimal, Field(ge=Decimal("0.01"), le=1_000)]
@@ -41,6 +42,8 @@ Bps = Annotated[Decimal, Field(ge=Decimal("0.01"), le=1_000)]
 Fraction = Annotated[Decimal, Field(ge=0, lt=1)]
 Money = Annotated[Decimal, Field(gt=0, le=Decimal("1e12"))]
 Seconds = Annotated[Decimal, Field(gt=0, le=86_400)]
+WholeBps = Annotated[int, Field(ge=1, le=10_000)]
+Price = Annotated[Decimal, Field(ge=0, le=Decimal("1e12"))]
 
 
 class _Section(BaseModel):
@@ -96,6 +99,14 @@ class GridSection(_Section):
     hold_band: Annotated[Decimal, Field(ge=0, le=5)] = Field(
         Decimal(1), description="an order stays while within this part of the spacing from its target"
     )
+    low_price: Price = Field(Decimal(0), description="the grid pauses below it; 0 = no lower bound")
+    high_price: Price = Field(Decimal(0), description="the grid pauses above it; 0 = no upper bound")
+
+    @model_validator(mode="after")
+    def _range(self) -> "GridSection":
+        if self.high_price and self.low_price >= self.high_price:
+            raise ValueError(f"low_price = {self.low_price} is not below high_price = {self.high_price}")
+        return self
 
 
 class RiskSection(_Section):
@@ -125,6 +136,39 @@ class HealthSection(_Section):
     clock_skew_seconds: Seconds = Field(Decimal(1), description="largest offset to the venue's clock after correction")
     dwell_seconds: Seconds = Field(Decimal(30), description="time good before a restrictive state is left")
     unknown_order_seconds: Seconds = Field(Decimal(15), description="age at which one unknown order degrades")
+    filters_stale_seconds: Seconds = Field(Decimal(3_600), description="age of the trading rules that degrades")
+    sync_stale_seconds: Seconds = Field(Decimal(90), description="time without a full reconcile that degrades")
+    loop_lag_seconds: Seconds = Field(Decimal(1), description="lag of our own loop that degrades")
+    spread_low_bps: WholeBps = Field(5, description="below it a wide spread counts as over")
+    spread_mid_bps: WholeBps = Field(10, description="spread that throttles")
+    spread_high_bps: WholeBps = Field(50, description="spread that pauses")
+    shadow: tuple[str, ...] = Field((), description="conditions recorded without effect, to tune their thresholds")
+    signals_live: bool = Field(False, description="test signals by `gridops fsm signal` in live mode too")
+
+    @field_validator("shadow")
+    @classmethod
+    def _shadows(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+        """Thresholds of ours may be tried out without effect, what protects the account may not."""
+        if not given:
+            return given
+        from gridops.decide.levels import SHADOWABLE
+
+        for name in given:
+            if name not in SHADOWABLE:
+                raise ValueError(
+                    f"{name[:40]} may not be in shadow: kill, lease, drawdown, journal and whatever else latches or "
+                    f"makes our own word doubtful always act; possible are {', '.join(SHADOWABLE)}"
+                )
+        return tuple(dict.fromkeys(given))
+
+    @model_validator(mode="after")
+    def _bands(self) -> "HealthSection":
+        if not self.spread_low_bps < self.spread_mid_bps <= self.spread_high_bps:
+            raise ValueError(
+                f"spread_low_bps = {self.spread_low_bps}, spread_mid_bps = {self.spread_mid_bps} and "
+                f"spread_high_bps = {self.spread_high_bps} are not in this order"
+            )
+        return self
 
 
 class OperationsSection(_Section):
@@ -133,6 +177,9 @@ class OperationsSection(_Section):
     deadman_seconds: Annotated[int, Field(ge=10, le=3_600)] = Field(120, description="countdown")
     beat_seconds: Annotated[int, Field(ge=1, le=1_200)] = Field(30, description="time between beats")
     metrics_port: int = Field(0, ge=0, le=65_535, description="loopback; 0 = a free port")
+    min_free_mb: Annotated[int, Field(ge=0, le=10_000_000)] = Field(
+        256, description="free disk space below which trading degrades; 0 = never"
+    )
     log_stderr: bool = Field(False, description="log lines on stderr too when headless")
 
     @model_validator(mode="after")
@@ -176,6 +223,8 @@ class Settings(_Section):
                 refill_delay_ms=int(grid.refill_seconds * 1_000),
                 rung_fraction_bps=int(grid.rung_fraction * 10_000),
                 rung_notional=grid.rung_notional,
+                low_price=grid.low_price,
+                high_price=grid.high_price,
             ),
             risk=RiskRules(
                 symbol_cap=risk.symbol_cap,
@@ -192,6 +241,14 @@ class Settings(_Section):
                 clock_skew_ms=int(health.clock_skew_seconds * 1_000),
                 dwell_ms=int(health.dwell_seconds * 1_000),
                 orders_unknown_ms=int(health.unknown_order_seconds * 1_000),
+                filters_stale_ms=int(health.filters_stale_seconds * 1_000),
+                sync_stale_ms=int(health.sync_stale_seconds * 1_000),
+                loop_lag_ms=int(health.loop_lag_seconds * 1_000),
+                spread_low_bps=health.spread_low_bps,
+                spread_mid_bps=health.spread_mid_bps,
+                spread_high_bps=health.spread_high_bps,
+                shadow=tuple(FsmReason(name) for name in health.shadow),
+                signals_live=health.signals_live,
             ),
             router=RouterRules(hold_band_pct=int(grid.hold_band * 100)),
             budget=BudgetRules(),
@@ -270,7 +327,7 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
         if not separator:
             raise ConfigError(f"{name} is no setting", hint=f"write it as {ENV}SECTION__KEY, such as {ENV}GRID__LEVELS")
         text = environment[name]
-        value: Any = tuple(t.strip() for t in text.split(",") if t.strip()) if key == "symbols" else text
+        value: Any = tuple(t.strip() for t in text.split(",") if t.strip()) if key in _LISTS else text
         found.setdefault(section, {})[key] = value
     return found
 

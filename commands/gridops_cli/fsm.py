@@ -1,7 +1,7 @@
 """`gridops fsm`: look at the lifecycle, and give an operator's word to the running engine."""
 
 import os
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from gridops.domain.vocabulary import OperatorCommand
@@ -19,7 +19,11 @@ from gridops_cli.options import (
     JsonOption,
     ReasonOption,
     place,
+    seconds,
 )
+
+if TYPE_CHECKING:
+    from gridops.usecases.operate import SetSignal
 
 FORMATS = ("text", "json", "mermaid", "dot")
 
@@ -90,10 +94,11 @@ def _tell(
     as_json: bool,
     *,
     accept_position: bool = False,
+    signal: "SetSignal | None" = None,
 ) -> None:
     from gridops.usecases import operate
 
-    wish = operate.Wish(command=command, reason=reason, author=author, accept_position=accept_position)
+    wish = operate.Wish(command=command, reason=reason, author=author, accept_position=accept_position, signal=signal)
     report = operate.execute(place(*where), wish)
     if as_json:
         render.document(f"fsm.{command}", report, report.evidence)
@@ -158,6 +163,30 @@ def ack(
     """
     where = (home, account, config, evidence_dir)
     _tell(OperatorCommand.ACK, reason, author, where, as_json, accept_position=accept_position)
+
+
+@app.command()
+def signal(
+    name: Annotated[str, typer.Argument(help="toxicity, loss_streak or maintenance.")],
+    value: Annotated[str, typer.Argument(help="low, mid, high or 0..3 for toxicity; on or off for the others.")],
+    reason: ReasonOption,
+    ttl: Annotated[str, typer.Option("--ttl", help="How long it holds, such as 90s or 5m; at most a day.")] = "60s",
+    author: AuthorOption = "",
+    home: HomeOption = None,
+    account: AccountOption = None,
+    config: ConfigOption = None,
+    evidence_dir: EvidenceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Set a test signal by hand, until it expires; refused in live mode unless the config allows it.
+
+    Example: gridops fsm signal toxicity high --ttl 30s --reason "drill"
+    """
+    from gridops.usecases import operate
+
+    wanted = operate.read_signal(name, value, seconds("--ttl", ttl) or 0.0)
+    where = (home, account, config, evidence_dir)
+    _tell(OperatorCommand.SIGNAL, reason, author, where, as_json, signal=wanted)
 
 
 app.command("emergency")(kill)

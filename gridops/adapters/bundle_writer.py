@@ -15,14 +15,14 @@ from gridops.adapters.evidence_queue import EvidenceQueue
 from gridops.domain.effects import WriteBundle
 from gridops.domain.events import SinkReport
 from gridops.domain.evidence_ref import EvidenceMode, EvidenceRef, EvidenceStatus
-from gridops.domain.records import Booked, ConditionEdge, MismatchSeen, Note, Record, Transition
+from gridops.domain.records import Booked, ConditionEdge, MismatchSeen, Note, Record, ShadowEdge, Transition
 from gridops.errors import EvidenceError
 from gridops.runtime import codec
 
 INPUTS, RECORDS = "inputs.jsonl", "records.jsonl"
 _SHOWN = 20
 """Newest telling records repeated in the summary."""
-_TELLING = (Transition, ConditionEdge, MismatchSeen, Note, Booked)
+_TELLING = (Transition, ConditionEdge, ShadowEdge, MismatchSeen, Note, Booked)
 
 NEXT: dict[EvidenceMode, tuple[str, ...]] = {
     EvidenceMode.TRANSITION: ("gridops fsm show", "gridops evidence list"),
@@ -171,6 +171,9 @@ def _told(record: Record) -> str:
             return f"{record.from_state} -> {record.to_state} by {record.event}: {record.reason} {record.detail}"
         case ConditionEdge():
             return f"{record.reason} of {record.scope} {'opened' if record.open else 'closed'}: {record.detail}"
+        case ShadowEdge():
+            would = "would have opened" if record.open else "would have closed"
+            return f"shadow: {record.reason} of {record.scope} {would}: {record.detail}"
         case MismatchSeen():
             return f"{record.kind} {record.symbol} {record.key}: local {record.local}, venue {record.venue}"
         case Note():

@@ -15,6 +15,10 @@ from gridops.errors import Refused
 VERSION = 1
 MAX_LINE = 64 * 1024
 
+_DIRECT = (
+    "`gridops kill --direct --reason TEXT` acts without the engine: it ends the process that holds the account, takes "
+    "the lease, cancels own orders, closes the position reduce-only, and checks by a venue read"
+)
 Request = dict[str, Any]
 Reply = dict[str, Any]
 
@@ -44,12 +48,12 @@ def ask(path: Path, request: Request, timeout_s: float) -> Reply:
         except (TimeoutError, BlockingIOError) as error:
             raise EngineHung(
                 f"the engine behind {path} does not answer within {timeout_s:g} s",
-                hint="`gridops kill --direct --reason TEXT` acts without it",
+                hint=_DIRECT,
             ) from error
         except (FileNotFoundError, ConnectionError) as error:
             raise EngineNotRunning(
                 f"no engine answers at {path}",
-                hint="another home may be meant (--home); `gridops kill --direct --reason TEXT` acts without an engine",
+                hint=f"another home may be meant (--home); {_DIRECT}",
             ) from error
         except OSError as error:
             raise Refused(f"the control socket {path} cannot be used: {error.strerror or error}") from error

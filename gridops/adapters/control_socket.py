@@ -22,9 +22,10 @@ READ_WITHIN_S = 5.0
 HANDLE_WITHIN_S = 15.0
 CONNECTIONS = 16
 COMMANDS = frozenset(command.value for command in OperatorCommand)
-_NEED_REASON = frozenset({"pause", "resume", "ack", "kill"})
+_NEED_REASON = frozenset({"pause", "resume", "ack", "kill", "signal"})
 _TEXT_LIMITS = {"author": 80, "reason": 500}
-_FIELDS = frozenset({"v", "command", "author", "reason", "accept_position", "stop_mode"})
+_FIELDS = frozenset({"v", "command", "author", "reason", "accept_position", "stop_mode", "signal"})
+_SIGNAL_FIELDS = {"name": str, "scaled": int, "ttl_ms": int}
 _CREDENTIALS = struct.Struct("3i")
 
 
@@ -145,7 +146,27 @@ def parse_request(line: bytes) -> Request:
         raise Malformed("accept_position is neither true nor false")
     if stop_mode is not None and stop_mode not in [mode.value for mode in StopMode]:
         raise Malformed(f"stop_mode {stop_mode!r:.40} is none of {', '.join(StopMode)}")
-    return {"v": VERSION, "command": command, **texts, "accept_position": accept, "stop_mode": stop_mode}
+    return {
+        "v": VERSION,
+        "command": command,
+        **texts,
+        "accept_position": accept,
+        "stop_mode": stop_mode,
+        "signal": _signal(said.get("signal"), wanted=command == "signal"),
+    }
+
+
+def _signal(said: object, *, wanted: bool) -> Request | None:
+    """Of the command `signal` alone: a name, a whole number and a lifetime; what they mean the engine judges."""
+    if not wanted and said is None:
+        return None
+    fits = isinstance(said, dict) and said.keys() == _SIGNAL_FIELDS.keys()
+    if not wanted or not fits or not isinstance(said, dict):
+        raise Malformed(f"signal needs exactly {', '.join(_SIGNAL_FIELDS)}" if wanted else "only signal carries one")
+    for name, kind in _SIGNAL_FIELDS.items():
+        if type(said[name]) is not kind or len(str(said[name])) > 40:
+            raise Malformed(f"signal.{name} is no {kind.__name__} of at most 40 characters")
+    return dict(said)
 
 
 def _refusal(detail: str) -> Reply:

@@ -9,7 +9,7 @@ from dataclasses import fields
 from typing import Protocol
 
 from gridops.domain.events import Header
-from gridops.domain.records import Booked, ConditionEdge, MismatchSeen, Note, Record, Transition
+from gridops.domain.records import Booked, ConditionEdge, MismatchSeen, Note, Record, ShadowEdge, Transition
 from gridops.domain.vocabulary import Severity
 from gridops.runtime.state import EngineState
 
@@ -69,4 +69,4 @@ def _plan(kind: type[Record]) -> tuple[tuple[str, str], ...]:
 def _important(record: Record) -> bool:
     if isinstance(record, Note):
         return record.severity is Severity.CRITICAL
-    return isinstance(record, Transition | ConditionEdge | MismatchSeen)
+    return isinstance(record, Transition | ConditionEdge | ShadowEdge | MismatchSeen)

@@ -23,6 +23,7 @@ from gridops.domain.records import (
     OutboxRefused,
     Record,
     Sent,
+    ShadowEdge,
     SyncDone,
     Transition,
     TripClosed,
@@ -60,6 +61,7 @@ class MetricsSink:
         self._by_type: dict[type[object], Callable[..., None]] = {
             Transition: self._transition,
             ConditionEdge: self._condition,
+            ShadowEdge: self._shadow,
             Decided: self._decided,
             Sent: self._sent,
             Wrote: self._wrote,
@@ -109,6 +111,10 @@ class MetricsSink:
 
     def _condition(self, record: ConditionEdge) -> None:
         self._gauges.condition(record.reason, record.scope, is_open=record.open)
+
+    def _shadow(self, record: ShadowEdge) -> None:
+        if record.open:
+            self.metrics.inc("fsm_shadow_total", (record.reason,))
 
     def _decided(self, record: Decided) -> None:
         self.metrics.inc("router_decision_total", (record.choice.decision, record.choice.reason))

@@ -138,6 +138,8 @@ def _process(facts: HealthFacts, found: Found, now_ms: int, rules: HealthRules) 
         found[R.LEASE_LOST, ACCOUNT] = "the lease is not held"
     if not facts.journal_ok:
         found[R.JOURNAL_FAILED, ACCOUNT] = "the journal cannot commit"
+    if not facts.evidence_ok:
+        found[R.EVIDENCE_FAILED, ACCOUNT] = "evidence bundles cannot be written"
     if not facts.disk_ok:
         found[R.DISK_LOW, ACCOUNT] = "disk space is low"
     if facts.resumed:

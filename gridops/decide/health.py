@@ -5,8 +5,10 @@ moves nothing (the machine does), and never takes silence for good news.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from gridops.decide import conditions
+from gridops.decide.clearing import CLEARED_BY
 from gridops.decide.fsm import FsmMemory, Signal
 from gridops.decide.health_facts import HealthFacts, SymbolFacts
 from gridops.decide.levels import (
@@ -36,16 +38,33 @@ _UP_BLOCKERS = {
     S.EMERGENCY: frozenset({E.KILL, E.BREACH}),
 }
 _NEVER: frozenset[FsmEvent] = frozenset()
+NO_LEVELS: Levels = {}
+"""Never written to."""
 
 
-def detect(facts: HealthFacts, memory: FsmMemory, levels: Levels, now_ms: int, rules: Rules) -> tuple[Edge, ...]:
-    """Levels to open and to close now, in the order of CONDITIONS. Empty when nothing changed."""
-    found = conditions.find(facts, levels, now_ms, rules)
+def detect(
+    facts: HealthFacts, memory: FsmMemory, levels: Levels, now_ms: int, rules: Rules, shadow: Levels = NO_LEVELS
+) -> tuple[Edge, ...]:
+    """Levels to open and to close now, in the order of CONDITIONS. Empty when nothing changed.
+
+    Edges of what the rules keep in shadow are marked and come last; `shadow` holds what would be open.
+    """
+    known = {**levels, **shadow} if shadow else levels
+    found = conditions.find(facts, known, now_ms, rules)
     if memory.state is S.INIT and now_ms - memory.since_ms >= rules.health.boot_stuck_ms:
         found[R.BOOT_STUCK, ACCOUNT] = f"in INIT for {(now_ms - memory.since_ms) // 1000} s"
-    if not found and not levels:
+    if not found and not known:
         return ()
-    return _edges(found, levels, now_ms)
+    if not rules.health.shadow and not shadow:
+        return _edges(found, levels, now_ms)
+    hidden = {key: found.pop(key) for key in list(found) if _in_shadow(key[0], rules)}
+    quiet = tuple(replace(edge, shadow=True) for edge in _edges(hidden, shadow, now_ms))
+    return _edges(found, levels, now_ms) + quiet
+
+
+def _in_shadow(reason: FsmReason, rules: Rules) -> bool:
+    """Rules that name what may not be in shadow are not believed."""
+    return reason in rules.health.shadow and CONDITIONS[reason].shadowable
 
 
 def signals(
@@ -118,7 +137,7 @@ def ack_refusal(memory: FsmMemory, levels: Levels, facts: HealthFacts) -> str:
     for level in levels.values():
         if CONDITIONS[level.reason].event in (E.KILL, E.BREACH):
             if level.reason not in _ACK_CLOSES:
-                return f"{level.reason} still holds: {level.detail}"
+                return f"{level.reason} still holds: {level.detail}; clears by {CLEARED_BY[level.reason]}"
             latch_ms = max(latch_ms, level.since_ms)
     if facts.ack_accepts_position:
         return ""

@@ -67,6 +67,7 @@ class HealthFacts:
     reconcile_ended_ms: int | None = None
     journal_ok: bool = False
     disk_ok: bool = True
+    evidence_ok: bool = True
     lease_held: bool = False
     lease_until_ms: int | None = None
     foreign_writer: bool = False

@@ -40,6 +40,8 @@ class Edge:
     open: bool
     detail: str
     held_ms: int = 0
+    shadow: bool = False
+    """Only recorded: it would have opened or closed."""
 
 
 @record
@@ -56,10 +58,13 @@ class Condition:
     """What the account did meanwhile is unknown: only a full reconcile started after it closed restores trust."""
     weighs: bool = True
     """For one symbol: counts towards `all symbols are frozen`. A small position mismatch freezes and does no more."""
+    shadowable: bool = False
+    """A threshold of ours that may be tried out without effect. Never what latches, what the venue or an operator has
+    said, or what makes our own word doubtful."""
 
 
-def _lost(*, truth: bool = False, weighs: bool = True) -> Condition:
-    return Condition(event=E.TRUST_LOST, truth=truth, weighs=weighs)
+def _lost(*, truth: bool = False, weighs: bool = True, shadowable: bool = False) -> Condition:
+    return Condition(event=E.TRUST_LOST, truth=truth, weighs=weighs, shadowable=shadowable)
 
 
 CONDITIONS: Mapping[FsmReason, Condition] = {
@@ -70,41 +75,43 @@ CONDITIONS: Mapping[FsmReason, Condition] = {
     R.OPERATOR_STOP: Condition(event=E.STOP),
     R.SIGNAL: Condition(event=E.STOP),
     R.MARKET_ENDED: Condition(event=E.STOP),
-    R.FEED_STALE: _lost(),
+    R.FEED_STALE: _lost(shadowable=True),
     R.USER_STREAM_LOST: _lost(truth=True),
-    R.CLOCK_SKEW: _lost(),
-    R.FILTERS_STALE: _lost(),
+    R.CLOCK_SKEW: _lost(shadowable=True),
+    R.FILTERS_STALE: _lost(shadowable=True),
     R.POSITION_MISMATCH: _lost(weighs=False),
-    R.ORDERS_UNKNOWN: _lost(),
-    R.SYNC_FAILING: _lost(),
+    R.ORDERS_UNKNOWN: _lost(shadowable=True),
+    R.SYNC_FAILING: _lost(shadowable=True),
     R.JOURNAL_FAILED: _lost(),
     R.LEASE_LOST: _lost(truth=True),
     R.FOREIGN_WRITER: _lost(truth=True),
     R.RATE_BANNED: _lost(truth=True),
     R.AUTH_REJECTED: _lost(truth=True),
-    R.VENUE_DOWN: _lost(truth=True),
+    R.VENUE_DOWN: _lost(truth=True, shadowable=True),
     R.ENVIRONMENT_CHANGED: _lost(truth=True),
     R.MODE_CHANGED: _lost(),
     R.BOOK_INVALID: _lost(),
     R.RESUMED: _lost(),
-    R.LOOP_LAG: _lost(),
-    R.DISK_LOW: _lost(),
+    R.LOOP_LAG: _lost(shadowable=True),
+    R.DISK_LOW: _lost(shadowable=True),
     R.INVARIANT_BROKEN: _lost(),
     R.DEADMAN_PRESUMED_FIRED: _lost(),
     R.OPERATOR_PAUSE: Condition(event=E.PAUSE, restore=R.OPERATOR_RESUME, sampled=False),
-    R.TOXICITY_HIGH: Condition(event=E.PAUSE, restore=R.TOXICITY_LOW),
-    R.LOSS_STREAK: Condition(event=E.PAUSE, restore=R.STREAK_COOLED),
+    R.TOXICITY_HIGH: Condition(event=E.PAUSE, restore=R.TOXICITY_LOW, shadowable=True),
+    R.LOSS_STREAK: Condition(event=E.PAUSE, restore=R.STREAK_COOLED, shadowable=True),
     R.DAILY_DRAWDOWN: Condition(event=E.PAUSE, restore=R.DAY_ROLLED, sampled=False),
-    R.EXPOSURE_HIGH: Condition(event=E.PAUSE, restore=R.BACK_IN_RANGE),
-    R.OUT_OF_RANGE: Condition(event=E.PAUSE, restore=R.BACK_IN_RANGE),
+    R.EXPOSURE_HIGH: Condition(event=E.PAUSE, restore=R.BACK_IN_RANGE, shadowable=True),
+    R.OUT_OF_RANGE: Condition(event=E.PAUSE, restore=R.BACK_IN_RANGE, shadowable=True),
     R.MAINTENANCE: Condition(event=E.PAUSE, restore=R.HEALTH_OK),
     R.DISARMED: Condition(event=E.READY_LOST),
     R.FOLLOWER: Condition(event=E.READY_LOST),
     R.FEEDS_NOT_READY: Condition(event=E.READY_LOST),
-    R.TOXICITY_MID: Condition(event=E.THROTTLE, restore=R.TOXICITY_LOW),
-    R.RATE_BUDGET_LOW: Condition(event=E.THROTTLE, restore=R.RATE_BUDGET_BACK),
+    R.TOXICITY_MID: Condition(event=E.THROTTLE, restore=R.TOXICITY_LOW, shadowable=True),
+    R.RATE_BUDGET_LOW: Condition(event=E.THROTTLE, restore=R.RATE_BUDGET_BACK, shadowable=True),
     R.BOOT_STUCK: Condition(event=None),
+    R.EVIDENCE_FAILED: Condition(event=None),
 }
+SHADOWABLE = tuple(reason for reason, condition in CONDITIONS.items() if condition.shadowable)
 ORDER = {reason: place for place, reason in enumerate(CONDITIONS)}
 REASONS_OF = {
     event: tuple(reason for reason, condition in CONDITIONS.items() if condition.event is event) for event in FsmEvent
@@ -194,6 +201,16 @@ _DWELL_REASONS: Mapping[FsmState, tuple[FsmReason, ...]] = {
     # READY holds back too: a pause or throttle that ended under a deeper state must not be cut short by it.
     FsmState.READY: REASONS_OF[E.PAUSE] + REASONS_OF[E.THROTTLE],
 }
+
+
+def apply_shadow(shadow: Levels, edges: Sequence[Edge], now_ms: int) -> None:
+    """The same for what only would have opened or closed: no dwell, no trust, no scope hangs on it."""
+    for edge in edges:
+        key = level_key(edge.reason, edge.scope)
+        if edge.open:
+            shadow[key] = Level(edge.reason, edge.scope, now_ms, edge.detail)
+        else:
+            del shadow[key]
 
 
 def rebase(levels: Levels, now_ms: int) -> None:

@@ -90,6 +90,7 @@ _LIFECYCLE = (
         Label("reason", "fsm_reason"),
     ),
     _gauge("fsm_condition_open", "1 while the condition holds.", Label("condition", "condition")),
+    _counter("fsm_shadow_total", "Times a condition in shadow would have opened.", Label("condition", "condition")),
     _counter(
         "gate_refusals_total", "Requests refused, by the first gate.", Label("gate", "gate"), Label("intent", "intent")
     ),

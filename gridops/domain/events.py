@@ -180,6 +180,8 @@ class OperatorInput:
     reason: str
     accept_position: bool = False
     stop_mode: StopMode | None = None
+    signal: Signal | None = None
+    """Of the command SIGNAL; its `as_of_ms` is set when it is taken in."""
 
 
 @record

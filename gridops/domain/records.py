@@ -44,6 +44,17 @@ class ConditionEdge:
 
 
 @record
+class ShadowEdge:
+    """A level in shadow would have opened or closed: recorded, and nothing else happened."""
+
+    reason: FsmReason
+    scope: str
+    open: bool
+    detail: str
+    held_ms: int
+
+
+@record
 class Decided:
     choice: Choice
 
@@ -202,6 +213,7 @@ class Note:
 Record = (
     Transition
     | ConditionEdge
+    | ShadowEdge
     | Decided
     | Sent
     | OrderMoved

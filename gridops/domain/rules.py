@@ -6,7 +6,7 @@ Fractions are parts of one, bps 1/10,000, cbps 1/1,000,000, times milliseconds. 
 from decimal import Decimal
 
 from gridops.domain.values import record
-from gridops.domain.vocabulary import StopMode
+from gridops.domain.vocabulary import FsmReason, StopMode
 
 
 @record
@@ -29,6 +29,10 @@ class GridRules:
     """Notional of one rung as a part of equity: 1 %."""
     rung_notional: Decimal = Decimal(0)
     """Fixed notional of a rung; 0 = sized from equity."""
+    low_price: Decimal = Decimal(0)
+    """Below it the grid pauses; 0 = no lower bound."""
+    high_price: Decimal = Decimal(0)
+    """Above it the grid pauses; 0 = no upper bound."""
 
 
 @record
@@ -67,6 +71,10 @@ class HealthRules:
     spread_low_bps: int = 5
     flat_stop_ms: int = 30_000
     kill_stop_ms: int = 60_000
+    shadow: tuple[FsmReason, ...] = ()
+    """Conditions that are recorded when they would have opened, and open nothing."""
+    signals_live: bool = False
+    """Whether an operator may set test signals in live mode."""
 
 
 @record

@@ -171,6 +171,8 @@ class FsmReason(StrEnum):
     RATE_BUDGET_LOW = "rate_budget_low"
     BOOT_STUCK = "boot_stuck"
     """INIT for more than a minute; a page, not an event of the table."""
+    EVIDENCE_FAILED = "evidence_failed"
+    """Bundles cannot be written; a page too: evidence never holds up protection."""
     HEALTH_OK = "health_ok"
     TRUST_RESTORED = "trust_restored"
     OPERATOR_RESUME = "operator_resume"
@@ -302,6 +304,8 @@ class OperatorCommand(StrEnum):
     ACK = "ack"
     KILL = "kill"
     STOP = "stop"
+    SIGNAL = "signal"
+    """Sets a test signal until it expires; carried by the request."""
     STATUS = "status"
 
 

@@ -1,14 +1,15 @@
 """From facts to state: levels, transitions, and the answer an operator gets. The middle of a step."""
 
-from gridops.decide import clearing, drawdown, fsm, health, sync
+from gridops.decide import drawdown, fsm, health, sync
 from gridops.decide.health_facts import HealthFacts
 from gridops.decide.levels import apply_edges, apply_shadow
 from gridops.domain.effects import Answer, LatchKill
 from gridops.domain.events import Event, OperatorInput, OrderReport, ViewChanged
 from gridops.domain.evidence_ref import EvidenceMode, EvidenceStatus
 from gridops.domain.records import ConditionEdge, Note, ShadowEdge, Transition
-from gridops.domain.vocabulary import FsmEvent, FsmReason, FsmState, OperatorCommand, Severity
+from gridops.domain.vocabulary import FsmEvent, FsmState, OperatorCommand, Severity
 from gridops.runtime import facts as gathering
+from gridops.runtime import replies
 from gridops.runtime.out import Out
 from gridops.runtime.state import EngineState
 
@@ -34,9 +35,7 @@ def run(state: EngineState, event: Event, out: Out) -> None:
     apply_shadow(state.shadow, [edge for edge in found if edge.shadow], state.now_ms)
     for edge in found:
         said = ShadowEdge if edge.shadow else ConditionEdge
-        out.say(
-            said(reason=edge.reason, scope=edge.scope, open=edge.open, detail=edge.detail, held_ms=edge.held_ms)
-        )
+        out.say(said(reason=edge.reason, scope=edge.scope, open=edge.open, detail=edge.detail, held_ms=edge.held_ms))
     if state.fsm.loss_ms != loss_ms:
         for kind, name in sync.symbol_reads(state.symbols):
             sync.want(state.sync, kind, name, state.now_ms)
@@ -138,7 +137,8 @@ def answer(state: EngineState, wish: OperatorInput, out: Out) -> None:
     """Tell the operator what became of the request, in the resulting state."""
     moved = [r for r in out.records if isinstance(r, Transition)]
     bundle = next((r.bundle for r in reversed(moved) if r.bundle), "")
-    accepted, detail = _outcome(state, wish, any(r.event is FsmEvent.ACK for r in moved))
+    acked = any(r.event is FsmEvent.ACK for r in moved)
+    accepted, detail = replies.outcome(state, wish, acked, out)
     if not bundle and wish.command not in (OperatorCommand.STATUS,):
         status = EvidenceStatus.OK if accepted else EvidenceStatus.FAILED
         bundle = out.bundle(
@@ -161,23 +161,6 @@ def answer(state: EngineState, wish: OperatorInput, out: Out) -> None:
             bundle=bundle,
         )
     )
-
-
-def _outcome(state: EngineState, wish: OperatorInput, acked: bool) -> tuple[bool, str]:
-    held = ", ".join(f"{level.reason} ({level.detail})" for level in state.levels.values()) or "no level is open"
-    match wish.command:
-        case OperatorCommand.ACK:
-            if acked or state.fsm.state is not FsmState.EMERGENCY:
-                return acked, "acknowledged" if acked else f"the state is {state.fsm.state}: nothing to acknowledge"
-            known = gathering.gather(state)
-            known.ack_requested, known.ack_accepts_position = True, wish.accept_position
-            return False, health.ack_refusal(state.fsm, state.levels, known) or f"still held: {held}"
-        case OperatorCommand.RESUME:
-            return True, f"the pause is lifted; {held}"
-        case OperatorCommand.STATUS:
-            return True, f"{held}; last transition {state.fsm.last_reason or 'none'}"
-        case _:
-            return True, held
 
 
 def deadline_ms(state: EngineState) -> int:

@@ -107,6 +107,7 @@ def gather(state: EngineState) -> HealthFacts:
         reconcile_ended_ms=state.sync.reconciled_end_ms if reconciled else None,
         journal_ok=health.journal_ok,
         disk_ok=health.disk_ok,
+        evidence_ok=health.evidence_ok,
         lease_held=health.lease_held,
         lease_until_ms=health.lease_until_ms,
         foreign_writer=health.foreign_writer,
@@ -118,12 +119,13 @@ def gather(state: EngineState) -> HealthFacts:
         resumed=bool(health.resumed_ms) and reconciled < health.resumed_ms,
         loop_lag_ms=health.loop_lag_ms,
         loop_lag_seen_ms=health.loop_lag_seen_ms or None,
+        invariant_broken=_contradiction(state),
         armed=state.identity.armed,
         leader=health.lease_held,
         feeds_ready=_feeds_ready(state),
         toxicity=_signal(state, "toxicity"),
-        loss_streak=_signal(state, "loss_streak") is not None,
-        maintenance=_signal(state, "maintenance") is not None,
+        loss_streak=bool(_signal(state, "loss_streak")),
+        maintenance=bool(_signal(state, "maintenance")),
         signals_expire_ms=expiry,
         account_wce=sum(micro(s.instrument.unit * worst[name]) for name, s in state.symbols.items()),
         account_cap=micro(state.rules.risk.account_cap),
@@ -193,6 +195,7 @@ def _symbol(state: EngineState, symbol: SymbolState, worst_units: int) -> Symbol
         book_lag_ms=max(0, view.book_seen_ms + offset - view.book_event_ms) if view.book_event_ms else 0,
         mark_seen_ms=view.mark_seen_ms or None,
         mark_lag_ms=max(0, view.mark_seen_ms + offset - view.mark_event_ms) if view.mark_event_ms else 0,
+        out_of_range=out_of_range(state, symbol),
         book_valid=view.has_book and symbol.symbol not in state.health.book_invalid,
         spread_cbps=spread,
         mismatch=severity,
@@ -202,6 +205,24 @@ def _symbol(state: EngineState, symbol: SymbolState, worst_units: int) -> Symbol
         cap_units=instrument.units(state.rules.risk.symbol_cap),
         filled_units=abs(symbol.venue_lots) * mark if symbol.venue_lots_ms else None,
     )
+
+
+def out_of_range(state: EngineState, symbol: SymbolState) -> bool:
+    """The mid is outside the prices the grid may work at; an unknown price is no reason of this kind."""
+    grid, mid2 = state.rules.grid, symbol.view.mid2_ticks
+    if not (grid.low_price or grid.high_price) or not symbol.view.has_book:
+        return False
+    twice = symbol.instrument.tick_size * mid2
+    below = bool(grid.low_price) and twice < grid.low_price * 2
+    return below or (bool(grid.high_price) and twice > grid.high_price * 2)
+
+
+def _contradiction(state: EngineState) -> str:
+    """Our books against each other: the lots of open trips are the position. Empty when they agree."""
+    for name, symbol in state.symbols.items():
+        if symbol.position_known and symbol.trips.open_lots() != symbol.position_lots:
+            return f"{name}: trips hold {symbol.trips.open_lots()} lots, the position is {symbol.position_lots}"
+    return ""
 
 
 def _mismatch(state: EngineState, name: str) -> tuple[Severity | None, str]:

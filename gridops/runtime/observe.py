@@ -3,6 +3,7 @@
 `observe` dispatches; the parts with more to say live beside it: fills, orders, reads.
 """
 
+from dataclasses import replace
 from typing import assert_never
 
 from gridops.decide import budget, deadman, fsm, regime, sync, volatility
@@ -40,7 +41,7 @@ from gridops.domain.vocabulary import (
     VenueCode,
     WriteOutcome,
 )
-from gridops.runtime import observe_orders, observe_reads
+from gridops.runtime import observe_orders, observe_reads, replies
 from gridops.runtime.out import Out
 from gridops.runtime.state import NO_EXPIRY, EngineState, Health, Identity, SymbolState, Wishes
 
@@ -170,6 +171,9 @@ def _operator(state: EngineState, wish: OperatorInput, out: Out) -> None:
             if wish.stop_mode is not None:
                 state.fsm.stop_mode = wish.stop_mode
             _stop(state, FsmReason.OPERATOR_STOP)
+        case OperatorCommand.SIGNAL:
+            if wish.signal is not None and not replies.signal_refusal(state, wish):
+                state.signals[wish.signal.name] = replace(wish.signal, as_of_ms=state.venue_ms)
         case OperatorCommand.STATUS:
             pass
     _all_dirty(state)
@@ -280,6 +284,7 @@ def _boot(state: EngineState, header: Header, boot: Boot) -> None:
     state.counters.states.clear()
     state.fsm = fsm.boot(None if first else state.fsm, boot.rules.stop_mode, state.now_ms)
     rebase(state.levels, state.now_ms)
+    rebase(state.shadow, state.now_ms)
     state.sampled_ms = state.wake_at_ms = state.health_due_ms = 0
     state.counters.states.append(state.fsm.state.value)
 

@@ -17,6 +17,7 @@ from gridops.domain.records import (
     OrderMoved,
     Record,
     RegimeChanged,
+    ShadowEdge,
     Transition,
 )
 from gridops.domain.vocabulary import TERMINAL, Decision, FsmEvent, OpKind, OrderState
@@ -50,6 +51,12 @@ def _said(state: EngineState, said: Record) -> None:
                 state.levels[key] = levels.Level(said.reason, said.scope, state.now_ms, said.detail)
             else:
                 state.levels.pop(key, None)
+        case ShadowEdge():
+            key = levels.level_key(said.reason, said.scope)
+            if said.open:
+                state.shadow[key] = levels.Level(said.reason, said.scope, state.now_ms, said.detail)
+            else:
+                state.shadow.pop(key, None)
         case OrderMoved():
             _order_moved(state, said)
         case GridChanged():

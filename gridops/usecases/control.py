@@ -1,11 +1,14 @@
 """Operator requests of the control socket become inputs; the engine's Answer becomes the reply."""
 
 import asyncio
+import json
 from collections.abc import Callable
+from hashlib import sha256
 from typing import Any
 
 from gridops.domain.effects import Answer
 from gridops.domain.events import Event, OperatorInput
+from gridops.domain.market import Signal
 from gridops.domain.vocabulary import OperatorCommand, StopMode
 from gridops.runtime.state import EngineState
 from gridops.usecases.snapshot import snapshot
@@ -54,6 +57,7 @@ class Control:
                 reason=str(request.get("reason", ""))[:500],
                 accept_position=bool(request.get("accept_position", False)),
                 stop_mode=StopMode(mode) if mode else None,
+                signal=_signal(request.get("signal"), str(request.get("author", ""))),
             )
         )
         try:
@@ -72,3 +76,18 @@ class Control:
         future = self._waiting.get(answer.request_id)
         if future is not None and not future.done():
             future.set_result(answer)
+
+
+def _signal(said: dict[str, Any] | None, author: str) -> Signal | None:
+    """A request's signal; the engine stamps it when it takes it in."""
+    if said is None:
+        return None
+    source = f"operator {author}"[:80]
+    return Signal(
+        name=str(said["name"]),
+        scaled=int(said["scaled"]),
+        as_of_ms=0,
+        ttl_ms=int(said["ttl_ms"]),
+        source=source,
+        digest=sha256(json.dumps([source, said], sort_keys=True).encode()).hexdigest(),
+    )

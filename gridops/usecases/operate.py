@@ -1,4 +1,4 @@
-"""An operator's word to the running engine: pause, resume, ack, kill. Author and reason travel with it.
+"""An operator's word to the running engine: pause, resume, ack, kill, signal. Author and reason travel with it.
 
 The engine decides and journals; this asks, waits for its evidence, and tells a dead engine from a hung one. A kill that
 nobody answers still leaves the latch, so that whatever wakes up or starts later may not raise risk.
@@ -6,12 +6,15 @@ nobody answers still leaves the latch, so that whatever wakes up or starts later
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
+from decimal import Decimal
 from pathlib import Path
 
 from gridops.adapters.clock import Clock
 from gridops.adapters.control_client import EngineHung, EngineNotRunning, ask, user_name
 from gridops.adapters.evidence_list import read_bundle
 from gridops.adapters.kill_latch import KillLatch
+from gridops.decide import signals
 from gridops.domain.evidence_ref import EvidenceMode, EvidenceRef, EvidenceStatus
 from gridops.domain.values import record
 from gridops.domain.vocabulary import OperatorCommand
@@ -22,6 +25,17 @@ from gridops.usecases.place import Place
 ANSWER_WITHIN_S = 10.0
 BUNDLE_WITHIN_S = 5.0
 _POLL_S = 0.05
+_TOXICITY = {"low": 0, "mid": 1_000, "high": 2_000}
+_SWITCH = {"on": 1, "off": 0}
+
+
+@record
+class SetSignal:
+    """A value an operator sets by hand until it expires. `scaled` as `decide.signals` bounds it."""
+
+    name: str
+    scaled: int
+    ttl_ms: int
 
 
 @record
@@ -32,6 +46,8 @@ class Wish:
     reason: str
     author: str = ""
     accept_position: bool = False
+    signal: SetSignal | None = None
+    """Of the command SIGNAL."""
 
 
 @record
@@ -52,12 +68,15 @@ def execute(place: Place, wish: Wish, *, within_s: float | None = None) -> WishR
     if not wish.reason.strip():
         raise ConfigError("--reason is empty", hint="say why: it is recorded with your name")
     author = wish.author or user_name()
-    request = {
+    request: dict[str, object] = {
         "command": wish.command.value,
         "author": author,
         "reason": wish.reason,
         "accept_position": wish.accept_position,
     }
+    if wish.signal is not None:
+        carried = wish.signal
+        request["signal"] = {"name": carried.name, "scaled": carried.scaled, "ttl_ms": carried.ttl_ms}
     try:
         reply = ask(place.home.control_socket(place.account), request, within_s or ANSWER_WITHIN_S)
     except (EngineNotRunning, EngineHung) as error:
@@ -72,6 +91,26 @@ def execute(place: Place, wish: Wish, *, within_s: float | None = None) -> WishR
         detail=str(reply.get("detail", "")),
         evidence=_evidence(place, wish, author, reply, accepted),
     )
+
+
+def read_signal(name: str, text: str, ttl_s: float) -> SetSignal:
+    """What the operator typed: low, mid, high or 0..3 for toxicity, on or off for the others.
+
+    Raises:
+        ConfigError: no such signal or value, naming what is possible.
+    """
+    if name not in signals.BOUNDS:
+        raise ConfigError(f"signal {name!r} is unknown", hint=f"one of {', '.join(signals.BOUNDS)}")
+    words = _TOXICITY if name == signals.TOXICITY else _SWITCH
+    low, high = signals.BOUNDS[name]
+    scaled = words.get(text.lower())
+    if scaled is None and name == signals.TOXICITY:
+        with suppress(ArithmeticError):
+            scaled = int(Decimal(text) * 1_000)
+    if scaled is None or not low <= scaled <= high:
+        numbers = " or a number from 0 to 3" if name == signals.TOXICITY else ""
+        raise ConfigError(f"{name} = {text!r} is refused", hint=f"allowed: {', '.join(words)}{numbers}")
+    return SetSignal(name=name, scaled=scaled, ttl_ms=int(ttl_s * 1_000))
 
 
 def _unanswered(place: Place, wish: Wish, author: str, error: Refused) -> Refused:

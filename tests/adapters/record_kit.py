@@ -23,6 +23,7 @@ from gridops.domain.records import (
     Record,
     RegimeChanged,
     Sent,
+    ShadowEdge,
     SyncDone,
     Transition,
     TripClosed,
@@ -203,6 +204,7 @@ def every_record() -> list[Record]:
     regime = RegimeChanged(symbol=SYMBOL, from_regime=Regime.CALM, to_regime=Regime.TREND, detail="")
     grid = GridChanged(symbol=SYMBOL, spacing_cbps=200, lots=3, volatility_cbps=120, detail="")
     records: list[Record] = [
+        ShadowEdge(reason=FsmReason.CLOCK_SKEW, scope="account", open=True, detail="slow", held_ms=0),
         *(transition(), edge(is_open=True), decided(), sent(), moved, fill(), trip(), mismatch(), gate_refused()),
         *(outbox("exposure over"), regime, grid, booked(), synced(ok=True), note("modes", "hedge", Severity.WARN)),
         wrote(OpKind.PLACE, WriteOutcome.CONFIRMED),

@@ -180,7 +180,17 @@ def test_a_healthy_account_has_no_condition() -> None:
 
 
 def test_every_condition_has_a_case_here() -> None:
-    assert {reason for reason, _, _ in CASES} | {R.BOOT_STUCK} == set(CONDITIONS)
+    assert {reason for reason, _, _ in CASES} | {R.BOOT_STUCK, R.EVIDENCE_FAILED} == set(CONDITIONS)
+
+
+def test_evidence_that_cannot_be_written_is_a_page_and_holds_nothing_up() -> None:
+    world = World()
+    world.facts.evidence_ok = False
+    assert world.step() is S.ACTIVE
+    assert world.open_reasons() == {(R.EVIDENCE_FAILED, ACCOUNT)}
+    world.facts.evidence_ok = True
+    world.step()
+    assert world.levels == {}
 
 
 @pytest.mark.parametrize(("reason", "scope", "change"), CASES)
