@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
+from itertools import product
 from typing import Any
 
 import pytest
@@ -57,8 +58,11 @@ def attempt(call: Callable[[], dict[str, Any]]) -> dict[str, Any] | int:
 class Twins:
     """Both venues fed with the same operations."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, hedge: bool = False) -> None:
         self.desk = Desk(SPEC, wallet="100000000")
+        self.sides = ("LONG", "SHORT") if hedge else ("BOTH",)
+        for owner in ("a", "b") if hedge else ():
+            self.desk.call("POST", "v1/positionSide/dual", owner, symbol=None, dualSidePosition="true")
         self.slow = SlowVenue()
         self.ids: list[dict[str, Any]] = []
         self.mid = 100
@@ -96,13 +100,18 @@ class Twins:
 
     def limit(self, owner: str, side: str, price: int, lots: int, stp: str, tif: str) -> None:
         """A limit order; a refusal must be one that the slow venue understands too."""
-        more = {"timeInForce": tif, "selfTradePreventionMode": stp}
+        position = self.sides[(price + lots) % len(self.sides)]
+        more = {"timeInForce": tif, "selfTradePreventionMode": stp, "positionSide": position}
         number = len(self.ids) + 1
-        ticket = Ticket(number, owner, side, price, lots, stp if tif in ("GTC", "IOC") else "NONE")
+        ticket = Ticket(number, owner, side, price, lots, stp if tif in ("GTC", "IOC") else "NONE", position)
+        no_room = self.slow.room(ticket, lots if tif in ("GTC", "GTX") else 0)
         opposite = self.slow.levels["SELL" if side == "BUY" else "BUY"]
         reach = sum(len(q) for p, q in opposite.items() if (p <= price if side == "BUY" else p >= price))
         placed = attempt(lambda: self.desk.place(side, str(lots), str(price), owner, **more))
-        if isinstance(placed, int):
+        if no_room or isinstance(placed, int):
+            if no_room:
+                assert placed == no_room
+                return
             assert (placed == -5022 and tif == "GTX" and reach) or (placed == -5021 and reach < lots)
             return
         self.ids.append(placed)
@@ -112,12 +121,16 @@ class Twins:
     def market(self, owner: str, side: str, lots: int, stp: str) -> None:
         """A market order; without any counterparty it is refused."""
         other = "SELL" if side == "BUY" else "BUY"
-        placed = attempt(lambda: self.desk.place(side, str(lots), None, owner, selfTradePreventionMode=stp))
-        if isinstance(placed, int):
-            assert placed == -4131 and not self.slow.levels[other]
+        position = self.sides[lots % len(self.sides)]
+        more = {"selfTradePreventionMode": stp, "positionSide": position}
+        placed = attempt(lambda: self.desk.place(side, str(lots), None, owner, **more))
+        ticket = Ticket(len(self.ids) + 1, owner, side, 0, lots, stp, position)
+        no_room = self.slow.room(ticket, 0)
+        if no_room or isinstance(placed, int):
+            assert placed == (no_room or -4131) and (no_room or not self.slow.levels[other])
             return
         self.ids.append(placed)
-        self.slow.enter(Ticket(len(self.ids), owner, side, 0, lots, stp), None, False)
+        self.slow.enter(ticket, None, False)
 
     def _pick(self, index: int) -> Ticket | None:
         alive = [ticket for ticket in self.slow.tickets.values() if ticket.alive]
@@ -139,9 +152,11 @@ class Twins:
         placed = self.ids[ticket.number - 1]
         answer = attempt(lambda: self.desk.amend(placed, str(lots), str(price), ticket.owner))
         if isinstance(answer, int):
-            assert answer == -5027 and (ticket.price, ticket.lots) == (price, lots)
+            same = (ticket.price, ticket.lots) == (price, lots)
+            assert answer == (-5027 if same else self.slow.room(ticket, lots)) and answer
             return
         emptied = bool(ticket.filled) and lots <= ticket.filled
+        assert emptied or answer["status"] == "CANCELED" or not self.slow.room(ticket, lots)
         if answer["status"] == "CANCELED" and not emptied:
             assert answer["timeInForce"] == "GTX" and self._would_take(ticket.side, price)
             self.slow.cancel(ticket.number)
@@ -168,8 +183,8 @@ class Twins:
             if ticket.alive:
                 queue = self.slow.levels[ticket.side][ticket.price]
                 assert order.ahead == queue[: queue.index(number)].count(0)
-        for owner in ("a", "b"):
-            assert world.accounts[owner].position("BTCUSDT").lots == self.slow.position(owner)
+        for owner, side in product(("a", "b"), self.sides):
+            assert world.accounts[owner].position("BTCUSDT", side).lots == self.slow.position(owner, side)
 
     def compare_money(self) -> None:
         """What the oracle tells of fills and money, against the slow venue's own sums."""
@@ -181,9 +196,8 @@ class Twins:
             assert Decimal(shown[placed["orderId"]]["cumQuote"]) == spent
         for owner in ("a", "b"):
             account = truth["accounts"][owner]
-            position = account["positions"].get("BTCUSDT", {"lots": 0, "entry": "0"})
-            entry = Fraction(Decimal(position["entry"]))
-            worth = Fraction(Decimal(account["wallet"]["USDT"])) - entry * position["lots"] - 100_000_000
+            held = [(Fraction(each["entry"]), each["lots"]) for each in account["positions"].values()]
+            worth = Fraction(account["wallet"]["USDT"]) - sum(entry * lots for entry, lots in held) - 100_000_000
             assert abs(worth - self.slow.cash(owner)) < Fraction(1, 10**5)
 
 
@@ -214,9 +228,9 @@ def random_operations(chance: random.Random) -> Iterator[tuple[Any, ...]]:
 
 
 @settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-@given(st.lists(OPERATION, min_size=12, max_size=40))
-def test_fast_and_slow_venue_agree(operations: list[tuple[Any, ...]]) -> None:
-    play(Twins(), operations)
+@given(st.lists(OPERATION, min_size=12, max_size=40), st.booleans())
+def test_fast_and_slow_venue_agree(operations: list[tuple[Any, ...]], hedge: bool) -> None:
+    play(Twins(hedge=hedge), operations)
 
 
 @pytest.mark.parametrize("share", range(4))
@@ -224,7 +238,7 @@ def test_the_two_venues_agree_on_many_more_sequences(share: int) -> None:
     for seed in range(450):
         operations = list(random_operations(random.Random(f"{share}:{seed}")))
         try:
-            play(Twins(), operations)
+            play(Twins(hedge=seed % 3 == 0), operations)
         except AssertionError as error:
             raise AssertionError(f"share {share}, seed {seed}: {operations}") from error
 
@@ -233,13 +247,15 @@ def test_the_two_venues_agree_on_many_more_sequences(share: int) -> None:
 @pytest.mark.timeout(1_800)
 def test_the_two_venues_agree_on_a_night_of_sequences() -> None:
     for seed in range(30_000):
-        play(Twins(), random_operations(random.Random(f"night:{seed}")))
+        play(Twins(hedge=seed % 3 == 0), random_operations(random.Random(f"night:{seed}")))
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-@given(st.lists(OPERATION, min_size=8, max_size=25), st.lists(OPERATION, min_size=4, max_size=15))
-def test_a_restarted_venue_continues_identically(before: list[tuple[Any, ...]], after: list[tuple[Any, ...]]) -> None:
-    twins = Twins()
+@given(st.lists(OPERATION, min_size=8, max_size=25), st.lists(OPERATION, min_size=4, max_size=15), st.booleans())
+def test_a_restarted_venue_continues_identically(
+    before: list[tuple[Any, ...]], after: list[tuple[Any, ...]], hedge: bool
+) -> None:
+    twins = Twins(hedge=hedge)
     for name, *arguments in before:
         getattr(twins, name)(*arguments)
     saved = twins.desk.core.dump()
@@ -251,7 +267,7 @@ def test_a_restarted_venue_continues_identically(before: list[tuple[Any, ...]], 
         probe = Desk(SPEC)
         probe.core = core
         other = Twins.__new__(Twins)
-        other.desk, other.mid, other.ids = probe, twins.mid, list(twins.ids)
+        other.desk, other.mid, other.ids, other.sides = probe, twins.mid, list(twins.ids), twins.sides
         other.slow = copy.deepcopy(twins.slow)
         for name, *arguments in after:
             getattr(other, name)(*arguments)
