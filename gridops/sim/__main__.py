@@ -1,8 +1,12 @@
-"""`python -m gridops.sim --seeds N --first-seed S --hours H`: exit 1 when a seed breaks an invariant."""
+"""`python -m gridops.sim --seeds N --first-seed S --hours H`: exit 1 when a seed breaks an invariant.
+
+`--calm --days N` runs days without faults instead, and exits 1 when one of them raised an alarm.
+"""
 
 import argparse
 import sys
 
+from gridops.sim import calm
 from gridops.sim.run import run_seeds
 
 
@@ -11,17 +15,36 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m gridops.sim", description=__doc__)
     parser.add_argument("--seeds", type=int, default=100)
     parser.add_argument("--first-seed", type=int, default=1)
-    parser.add_argument("--hours", type=float, default=1.0)
+    parser.add_argument("--hours", type=float, help=f"per seed; 1, or {calm.HOURS} with --calm, unless told")
     parser.add_argument("--intensity", type=int, default=1, help="faults that many times as often")
+    parser.add_argument("--jobs", type=int, default=1, help="processes")
+    parser.add_argument("--calm", action="store_true", help="no faults: list every alarm, all of them false")
+    parser.add_argument("--days", type=int, default=1_000, help="with --calm: days by content")
     options = parser.parse_args()
+    hours = options.hours or (calm.HOURS if options.calm else 1.0)
+    if options.calm:
+        days = options.days
+        return bool(
+            calm.run_calm_days(options.first_seed, days, hours=hours, jobs=options.jobs, say=_say, progress=_progress)
+        )
     failed = run_seeds(
         options.first_seed,
         options.seeds,
-        hours=options.hours,
+        hours=hours,
         intensity=options.intensity,
-        say=lambda line: print(line, flush=True),
+        jobs=options.jobs,
+        say=_say,
+        progress=_progress,
     )
     return 1 if failed else 0
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+def _progress(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -4,10 +4,11 @@ A virtual day is counted by content, as performance figures define it: 2,000 mar
 faults; what is scarcest counts.
 """
 
-import time
 from collections.abc import Callable
+from functools import partial
 
 from gridops.domain.values import record
+from gridops.sim import pool
 from gridops.sim.day import Day
 from gridops.sim.faults import STORM, FaultRates, scaled
 from gridops.sim.judge import Violation
@@ -87,19 +88,31 @@ def _report(day: Day, digest: str, broken: str, name: str) -> SimReport:
     )
 
 
-def run_seeds(first: int, count: int, *, hours: float, say: Callable[[str], None], intensity: int = 1) -> int:
-    """Run seeds one after another; the number that broke an invariant."""
-    began_s, failed, days, virtual_ms, checks = time.process_time(), 0, 0, 0, 0
-    for seed in range(first, first + count):
-        report = run_day(seed, hours=hours, faults=scaled(STORM, intensity))
+def run_seeds(
+    first: int,
+    count: int,
+    *,
+    hours: float,
+    say: Callable[[str], None],
+    intensity: int = 1,
+    jobs: int = 1,
+    progress: Callable[[str], None] = lambda _: None,
+) -> int:
+    """Run seeds, one day each; the number that broke an invariant. A failing one is said when it is known."""
+    failed, days, virtual_ms, checks, cpu_ns = 0, 0, 0, 0, 0
+    work = partial(run_day, hours=hours, faults=scaled(STORM, intensity))
+    for number, (report, took_ns) in enumerate(pool.each(work, range(first, first + count), jobs=jobs), 1):
+        cpu_ns += took_ns
         days += report.days_milli
         virtual_ms += report.virtual_ms
         checks += report.checks
         if report.violation:
             failed += 1
-            same = f"--first-seed {seed} --seeds 1 --hours {hours} --intensity {intensity}"
+            same = f"--first-seed {report.seed} --seeds 1 --hours {hours} --intensity {intensity}"
             say(f"FAILED {report.violation}; again: python -m gridops.sim {same}")
-    minutes = max(time.process_time() - began_s, 0.001) / 60
+        if number % 10 == 0:
+            progress(f"{number} of {count} seeds, {failed} failed, {checks} checks")
+    minutes = max(cpu_ns, 1) / 60e9
     pace = f"{days / 1_000 / minutes:.0f} days and {count / minutes:.0f} seeds per core-minute"
     hours_run = f"{virtual_ms / 3_600_000:.1f} virtual hours, {days / 1_000:.0f} virtual days"
     say(f"{count} seeds, {failed} failed, {hours_run}, {checks} checks, {pace}")
