@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from gridops.adapters.clock import Clock
 from gridops.domain.effects import Answer, Finish, WriteBundle
+from gridops.domain.events import Boot
 from gridops.domain.records import ConditionEdge, Record, Transition
 from gridops.domain.values import value
 from gridops.runtime import codec
@@ -20,11 +21,11 @@ R = TypeVar("R")
 
 @value
 class Said:
-    """A record of the journal, or an effect ordered with it."""
+    """A record of the journal, an effect ordered with it, or the start of a run."""
 
     at_ms: int
     seq: int
-    what: Record | Answer | Finish | WriteBundle
+    what: Record | Boot | Answer | Finish | WriteBundle
 
 
 @value
@@ -66,6 +67,10 @@ class Tape:
         stored = codec.decode_row(row.body)
         header = stored.header
         at_ms = self._boot_base_ms[header.boot_id] + header.boot_ns // 1_000_000
+        if row.kind == Boot.__name__:
+            event = codec.event_of(stored)
+            assert isinstance(event, Boot)
+            self.said.append(Said(at_ms, header.seq, event))
         for record in codec.records_of(stored):
             self.said.append(Said(at_ms, header.seq, record))
         for effect in codec.effects_of(stored):

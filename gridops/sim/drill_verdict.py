@@ -12,6 +12,7 @@ from gridops.domain.effects import Answer, Finish, WriteBundle
 from gridops.domain.records import Filled, MismatchSeen, Note
 from gridops.domain.values import record
 from gridops.domain.vocabulary import FsmState
+from gridops.sim.drill_rows import rows_walked
 from gridops.sim.drill_spec import Cue, Drill, Expect, parse_cue
 from gridops.sim.drill_tape import Tape
 from gridops.sim.drill_words import EXPECTS
@@ -268,6 +269,13 @@ def _bundle(scene: Scene, since: int, args: Mapping[str, Any]) -> Check:
     return Check(ok=False, says=f"a {args['mode']} bundle is ordered: never")
 
 
+def _every_row(scene: Scene, _: int, __: Mapping[str, Any]) -> Check:
+    rows = rows_walked(scene.tape.said)
+    count = f"{len(rows.walked)} of {rows.rows} rows walked, {len(rows.unreachable)} out of reach"
+    missed = f"; missed: {', '.join(rows.missed)}" if rows.missed else ""
+    return Check(ok=not rows.missed, says=f"every row that inputs can reach is walked: {count}{missed}")
+
+
 _JUDGES: Mapping[str, Callable[[Scene, int, Mapping[str, Any]], Check]] = {
     "state": _state,
     "never": _never,
@@ -286,6 +294,7 @@ _JUDGES: Mapping[str, Callable[[Scene, int, Mapping[str, Any]], Check]] = {
     "answer": _answer,
     "fills": _fills,
     "ended": _ended,
+    "every_row": _every_row,
     "bundle": _bundle,
 }
 assert _JUDGES.keys() == EXPECTS.keys()

@@ -248,6 +248,7 @@ EXPECTS: Mapping[str, Word] = {
     ),
     "fills": Word("at least so many own fills are booked", {"least": Arg("integer", "how many", 1)}),
     "ended": Word("the run ends", {"clean": Arg("flag", "in order", True), "since": _ANCHOR, "within_s": _WITHIN}),
+    "every_row": Word("every row of the lifecycle table that inputs can reach is walked", {}),
     "bundle": Word(
         "a bundle of this mode is ordered",
         {"mode": Arg("text", "its mode", required=True), "since": _ANCHOR, "within_s": _WITHIN},

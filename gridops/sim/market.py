@@ -151,6 +151,12 @@ class ScriptMarket(LightMarket):
         """Distance of ask from bid from the next step on; at least one tick."""
         self._width = max(1, self._bid * cbps // 1_000_000)
 
+    def _levels(self) -> tuple[tuple[Level, ...], tuple[Level, ...]]:
+        """Deep enough that another hand's order leaves a book behind."""
+        deep = self._chance.randint
+        bids = tuple((self._bid - 9 * i, deep(300, 500)) for i in range(3))
+        return bids, tuple((self._ask + 9 * i, deep(300, 500)) for i in range(3))
+
     def _move(self) -> None:
         left_ms = self._goal_ms - self._now_ms
         steps = max(1, left_ms // self._step_ms + 1)
