@@ -94,9 +94,10 @@ class SlowVenue:
     def _expire_without_room(self) -> bool:
         """Best price and oldest first keep their room; the others go. True when one went."""
         gone = False
-        for owner in {ticket.owner for ticket in self.tickets.values()}:
+        closing = [t for t in self.tickets.values() if t.alive and t.rested and t.shrinks]
+        for owner in {ticket.owner for ticket in closing}:
             room = {side: abs(self.position(owner, side)) for side in ("LONG", "SHORT")}
-            waiting = [t for t in self.tickets.values() if t.owner == owner and t.alive and t.rested and t.shrinks]
+            waiting = [ticket for ticket in closing if ticket.owner == owner]
             for ticket in sorted(waiting, key=lambda t: (-t.sign * t.price, t.rested)):
                 left = ticket.lots - ticket.filled
                 if left <= room[ticket.position]:

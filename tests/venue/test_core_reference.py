@@ -67,6 +67,19 @@ class Twins:
         self.ids: list[dict[str, Any]] = []
         self.mid = 100
         self.move(100, [3, 3, 3, 3, 3, 3])
+        for owner in ("a", "b") if hedge else ():
+            # Something to close on either side.
+            self.market(owner, "BUY", 6, "NONE")
+            self.market(owner, "SELL", 5, "NONE")
+            self.move(100, [3, 3, 3, 3, 3, 3])
+
+    def position_for(self, owner: str, side: str, number: int) -> str:
+        """Even numbers mean the long side, odd ones the short side; mostly not one that cannot be closed."""
+        meant = self.sides[number % len(self.sides)]
+        probe = Ticket(0, owner, side, 0, 1, "NONE", meant)
+        if number % 5 and self.slow.room(probe, 0):
+            return next(each for each in self.sides if each != meant)
+        return meant
 
     def move(self, mid: int, lots: list[int]) -> None:
         """The outside book jumps to another mid."""
@@ -100,7 +113,7 @@ class Twins:
 
     def limit(self, owner: str, side: str, price: int, lots: int, stp: str, tif: str) -> None:
         """A limit order; a refusal must be one that the slow venue understands too."""
-        position = self.sides[(price + lots) % len(self.sides)]
+        position = self.position_for(owner, side, price + lots)
         more = {"timeInForce": tif, "selfTradePreventionMode": stp, "positionSide": position}
         number = len(self.ids) + 1
         ticket = Ticket(number, owner, side, price, lots, stp if tif in ("GTC", "IOC") else "NONE", position)
@@ -121,7 +134,7 @@ class Twins:
     def market(self, owner: str, side: str, lots: int, stp: str) -> None:
         """A market order; without any counterparty it is refused."""
         other = "SELL" if side == "BUY" else "BUY"
-        position = self.sides[lots % len(self.sides)]
+        position = self.position_for(owner, side, lots)
         more = {"selfTradePreventionMode": stp, "positionSide": position}
         placed = attempt(lambda: self.desk.place(side, str(lots), None, owner, **more))
         ticket = Ticket(len(self.ids) + 1, owner, side, 0, lots, stp, position)
