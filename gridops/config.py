@@ -24,7 +24,7 @@ from gridops.domain.rules import (
     Rules,
     SyncRules,
 )
-from gridops.domain.vocabulary import FsmReason, StopMode
+from gridops.domain.vocabulary import FsmReason, OnBreach, StopMode
 from gridops.errors import ConfigError
 
 FILE = "gridops.toml"
@@ -44,6 +44,7 @@ Money = Annotated[Decimal, Field(gt=0, le=Decimal("1e12"))]
 Seconds = Annotated[Decimal, Field(gt=0, le=86_400)]
 WholeBps = Annotated[int, Field(ge=1, le=10_000)]
 Price = Annotated[Decimal, Field(ge=0, le=Decimal("1e12"))]
+Breach = Literal["flatten", "reduce_to_cap", "cancel_only"]
 
 
 class _Section(BaseModel):
@@ -118,6 +119,10 @@ class RiskSection(_Section):
     daily_drawdown: Fraction = Field(Decimal("0.03"), description="fall within a UTC day that pauses")
     max_margin_ratio: Fraction = Field(Decimal("0.8"), description="maintenance margin over balance")
     churn_per_hour: int = Field(6_000, ge=1, le=72_000, description="risk-raising writes")
+    on_kill: Breach = Field("flatten", description="what EMERGENCY does about the position after a kill")
+    on_drawdown: Breach = Field("flatten", description="the same after a drawdown")
+    on_margin: Breach = Field("flatten", description="the same when the margin is critical")
+    on_exposure: Breach = Field("reduce_to_cap", description="the same when a filled position is above its cap")
 
     @model_validator(mode="after")
     def _ordered(self) -> "RiskSection":
@@ -235,6 +240,10 @@ class Settings(_Section):
                 daily_drawdown_bps=int(risk.daily_drawdown * 10_000),
                 margin_ratio_bps=int(risk.max_margin_ratio * 10_000),
                 churn_per_hour=risk.churn_per_hour,
+                on_kill=OnBreach(risk.on_kill),
+                on_drawdown=OnBreach(risk.on_drawdown),
+                on_margin=OnBreach(risk.on_margin),
+                on_exposure=OnBreach(risk.on_exposure),
             ),
             health=HealthRules(
                 feed_stale_ms=int(health.feed_stale_seconds * 1_000),

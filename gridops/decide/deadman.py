@@ -11,6 +11,8 @@ from gridops.domain.rules import DeadmanRules
 
 RETRY_MS = 2_000
 """Wait after a beat that failed or stayed unanswered."""
+LOST_MS = 15_000
+"""No answer comes later than this: a beat without one counts as failed."""
 
 
 class Beat(StrEnum):
@@ -27,6 +29,8 @@ class DeadmanMemory:
     in_flight: bool = False
     maybe_armed: bool = False
     """A beat has been sent and no disarm acknowledged since: the venue may be counting."""
+    fired: bool = False
+    """Presumed to have fired, and an order that it may have cancelled has not been asked for yet."""
 
 
 def due(
@@ -37,7 +41,7 @@ def due(
     Disarmed only when every own order is proven terminal, or when a stop leaves orders on purpose. Only the holder of
     the lease may touch it.
     """
-    if not rules.enabled or not lease_held or memory.in_flight:
+    if not rules.enabled or not lease_held or waits(memory, now_ms):
         return None
     if wanted and not leave:
         return Beat.ARM if now_ms >= _next_beat_ms(memory, rules, now_ms) else None
@@ -50,6 +54,11 @@ def sent(memory: DeadmanMemory, beat: Beat, now_ms: int) -> None:
     memory.tried_ms = now_ms
     memory.in_flight = True
     memory.maybe_armed = memory.maybe_armed or beat is Beat.ARM
+
+
+def waits(memory: DeadmanMemory, now_ms: int) -> bool:
+    """Is a beat under way whose answer may still come?"""
+    return memory.in_flight and memory.tried_ms is not None and now_ms < memory.tried_ms + LOST_MS
 
 
 def answered(memory: DeadmanMemory, beat: Beat, *, ok: bool) -> None:
@@ -69,7 +78,7 @@ def answered(memory: DeadmanMemory, beat: Beat, *, ok: bool) -> None:
 
 def boot(previous: DeadmanMemory) -> DeadmanMemory:
     """Memory for a new process: the venue may still be counting, but nothing of ours is known to be armed."""
-    return DeadmanMemory(maybe_armed=previous.maybe_armed)
+    return DeadmanMemory(maybe_armed=previous.maybe_armed, fired=previous.fired)
 
 
 def presumed_fired(memory: DeadmanMemory, now_ms: int, rules: DeadmanRules) -> bool:
@@ -95,9 +104,12 @@ def next_ms(memory: DeadmanMemory, *, wanted: bool, leave: bool, now_ms: int, ru
     times = []
     if memory.armed_sent_ms is not None:
         times.append(fires_ms(memory.armed_sent_ms, rules) + 1)
-    if not memory.in_flight and wanted and not leave:
+    if waits(memory, now_ms):
+        assert memory.tried_ms is not None
+        times.append(memory.tried_ms + LOST_MS)
+    elif wanted and not leave:
         times.append(_next_beat_ms(memory, rules, now_ms))
-    elif not memory.in_flight and memory.maybe_armed:
+    elif memory.maybe_armed:
         times.append(_disarm_ms(memory))
     return min((time for time in times if time > now_ms), default=None)
 

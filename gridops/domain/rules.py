@@ -6,7 +6,7 @@ Fractions are parts of one, bps 1/10,000, cbps 1/1,000,000, times milliseconds. 
 from decimal import Decimal
 
 from gridops.domain.values import record
-from gridops.domain.vocabulary import FsmReason, StopMode
+from gridops.domain.vocabulary import FsmReason, OnBreach, StopMode
 
 
 @record
@@ -51,6 +51,10 @@ class RiskRules:
     breach_exposure_pct: int = 125
     churn_per_hour: int = 6_000
     """Places and amends that raise exposure."""
+    on_kill: OnBreach = OnBreach.FLATTEN
+    on_drawdown: OnBreach = OnBreach.FLATTEN
+    on_margin: OnBreach = OnBreach.FLATTEN
+    on_exposure: OnBreach = OnBreach.REDUCE_TO_CAP
 
 
 @record

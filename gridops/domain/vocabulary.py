@@ -298,6 +298,14 @@ class StopMode(StrEnum):
     FLATTEN = "flatten"
 
 
+class OnBreach(StrEnum):
+    """What EMERGENCY does about the position, the strictest first."""
+
+    FLATTEN = "flatten"
+    REDUCE_TO_CAP = "reduce_to_cap"
+    CANCEL_ONLY = "cancel_only"
+
+
 class OperatorCommand(StrEnum):
     PAUSE = "pause"
     RESUME = "resume"

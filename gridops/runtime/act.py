@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from gridops.decide import budget, gates, grid, regime, sizing, volatility
 from gridops.decide.grid import GridInputs
 from gridops.decide.health import stop_deadline_ms
-from gridops.decide.levels import CONDITIONS, frozen_symbols
+from gridops.decide.levels import frozen_symbols
 from gridops.decide.route_context import RouteContext
 from gridops.decide.router import route
 from gridops.domain.effects import Finish
@@ -13,7 +13,7 @@ from gridops.domain.evidence_ref import EvidenceMode, EvidenceStatus
 from gridops.domain.orders import Order
 from gridops.domain.plan import Choice, Op, Plan, Request, Target
 from gridops.domain.records import GridChanged, RegimeChanged
-from gridops.domain.vocabulary import FsmEvent, FsmReason, FsmState, RouterReason, Severity, StopMode
+from gridops.domain.vocabulary import FsmReason, FsmState, RouterReason, Severity, StopMode
 from gridops.runtime import commit, facts, gate_views, protect
 from gridops.runtime.out import Out
 from gridops.runtime.state import EngineState, SymbolState
@@ -23,7 +23,6 @@ Planner = Callable[[Sequence[Target], Sequence[Order], RouteContext], Plan]
 RESIZE_MS = 10_000
 _QUOTING = (FsmState.ACTIVE, FsmState.THROTTLED)
 _REDUCING = (FsmState.READY, FsmState.PAUSED)
-_LATCHING = (FsmEvent.KILL, FsmEvent.BREACH)
 
 
 def run(state: EngineState, out: Out, planner: Planner = route) -> None:
@@ -258,21 +257,8 @@ def _request(symbol: SymbolState, op: Op) -> Request:
 def _emergency(state: EngineState, symbol: SymbolState, out: Out) -> None:
     """Cancel all own orders, then close what the reason of the emergency says must be closed."""
     _cancel(state, symbol, RouterReason.KILL, False, out)
-    keep = _kept_lots(state, symbol)
-    choices, ops = protect.sweep(symbol, state.venue_ms, keep_lots=keep)
+    choices, ops = protect.sweep(state, symbol, keep_lots=protect.kept_lots(state, symbol))
     _carry_out(state, symbol, choices, ops, out)
-
-
-def _kept_lots(state: EngineState, symbol: SymbolState) -> int:
-    """Lots that may stay: an exposure breach is brought back to its cap, everything else to zero."""
-    reasons = {level.reason for level in state.levels.values() if CONDITIONS[level.reason].event in _LATCHING}
-    if state.fsm.last_reason is not None:
-        # The breach that began it closes as soon as it was answered; what it asked for does not change by that.
-        reasons.add(state.fsm.last_reason)
-    mark = facts.mark_ticks(symbol)
-    if reasons == {FsmReason.EXPOSURE_CAP} and mark:
-        return symbol.instrument.units(state.rules.risk.symbol_cap) // mark
-    return 0
 
 
 def _stopping(state: EngineState, symbol: SymbolState, out: Out, planner: Planner) -> None:
@@ -286,7 +272,7 @@ def _stopping(state: EngineState, symbol: SymbolState, out: Out, planner: Planne
                 _plan(state, symbol, out, planner, allow_increase=False)
         case StopMode.FLATTEN:
             _cancel(state, symbol, RouterReason.STOP, False, out)
-            choices, ops = protect.sweep(symbol, state.venue_ms, keep_lots=0)
+            choices, ops = protect.sweep(state, symbol, keep_lots=0)
             _carry_out(state, symbol, choices, ops, out)
 
 
@@ -356,7 +342,8 @@ def deadline_ms(state: EngineState) -> int:
         if symbol.plan_wake_ms:
             times.append(symbol.plan_wake_ms + offset)
     if protect.is_exit_state(state.fsm.state):
-        times.append(state.now_ms + protect.SWEEP_RETRY_MS)
+        if not all(protect.done(state, symbol) for symbol in state.symbols.values()):
+            times.append(state.now_ms + protect.SWEEP_RETRY_MS)
         limit = stop_deadline_ms(state.fsm, state.rules)
         if limit is not None:
             times.append(limit)

@@ -1,10 +1,13 @@
 """Translate the state into what health judges. Reads only; every unknown stays unknown."""
 
+from collections.abc import Iterable
 from decimal import Decimal
 
-from gridops.decide import budget, deadman, drawdown, exposure, sync
+from gridops.decide import budget, drawdown, exposure, sync
 from gridops.decide.health_facts import HealthFacts, SymbolFacts
 from gridops.domain.market import Signal
+from gridops.domain.orders import Order
+from gridops.domain.rules import SyncRules
 from gridops.domain.vocabulary import MismatchKind, OrderState, QueryKind, Severity
 from gridops.runtime import protect
 from gridops.runtime.state import EngineState, SymbolState
@@ -55,12 +58,16 @@ def wce_units(symbol: SymbolState) -> int:
     return exposure_sums(symbol).wce(symbol.position_lots, venue)
 
 
-def exposure_sums(symbol: SymbolState) -> exposure.ExposureSums:
+def exposure_sums(symbol: SymbolState, leave_out: SyncRules | None = None) -> exposure.ExposureSums:
     """Totals of every order that may still fill, and of every fill that is known of and not booked yet.
 
     An order can end by a reply before its trades reach us: they have happened, so they count until a read settles them.
+    `leave_out`: without the exits that can do nothing any more and whose outcome the position read holds.
     """
-    total = exposure.sums(symbol.orders.values(), mark_ticks(symbol))
+    orders: Iterable[Order] = symbol.orders.values()
+    if leave_out is not None:
+        orders = [order for order in orders if not protect.spent(order, symbol, leave_out)]
+    total = exposure.sums(orders, mark_ticks(symbol))
     _add_unbooked(symbol, total)
     return total
 
@@ -152,6 +159,9 @@ def _flat_read_ms(state: EngineState) -> int | None:
 def _unknown_orders(state: EngineState) -> tuple[int, int | None]:
     count, oldest = 0, None
     for symbol in state.symbols.values():
+        if state.deadman[symbol.symbol].fired:
+            # One condition says it of all of them.
+            continue
         for order in symbol.orders.values():
             lost = order.pending is not None and order.pending.unknown
             if order.state is OrderState.UNKNOWN or lost:
@@ -200,7 +210,7 @@ def _symbol(state: EngineState, symbol: SymbolState, worst_units: int) -> Symbol
         spread_cbps=spread,
         mismatch=severity,
         mismatch_detail=detail,
-        deadman_fired=dead is not None and deadman.presumed_fired(dead, state.now_ms, state.rules.deadman),
+        deadman_fired=dead is not None and dead.fired,
         wce_units=worst_units,
         cap_units=instrument.units(state.rules.risk.symbol_cap),
         filled_units=abs(symbol.venue_lots) * mark if symbol.venue_lots_ms else None,

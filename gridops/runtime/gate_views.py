@@ -7,7 +7,7 @@ from gridops.decide.gate_view import Bounds, GateView
 from gridops.decide.levels import frozen_symbols
 from gridops.domain.plan import Request, Verdict
 from gridops.domain.vocabulary import FsmReason
-from gridops.runtime import commit, facts
+from gridops.runtime import commit, facts, protect
 from gridops.runtime.state import EngineState, SymbolState
 
 
@@ -52,7 +52,7 @@ def build(state: EngineState, symbol: SymbolState) -> GateView:
         filters_fresh=bool(health.rules_read_ms) and filters_age < rules.health.filters_stale_ms,
         bounds=bounds(symbol, mark),
         drawdown_active=drawdown.active(state.drawdown),
-        sums=facts.exposure_sums(symbol),
+        sums=facts.exposure_sums(symbol, rules.sync if protect.is_exit_state(state.fsm.state) else None),
         orders=symbol.orders,
         position_lots=symbol.position_lots,
         venue_lots=venue_lots(symbol),

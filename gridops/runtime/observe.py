@@ -281,6 +281,7 @@ def _boot(state: EngineState, header: Header, boot: Boot) -> None:
     if state.budget.banned_until_ms > state.venue_ms:
         state.health.banned_until_ms = state.budget.banned_until_ms + state.now_ms - state.venue_ms
     state.op_owner.clear()
+    state.pages.clear()
     state.counters.states.clear()
     state.fsm = fsm.boot(None if first else state.fsm, boot.rules.stop_mode, state.now_ms)
     rebase(state.levels, state.now_ms)

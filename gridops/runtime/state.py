@@ -220,6 +220,8 @@ class EngineState:
     deadman: dict[str, DeadmanMemory] = field(default_factory=dict)
     signals: dict[str, Signal] = field(default_factory=dict)
     counters: Counters = field(default_factory=Counters)
+    pages: dict[str, int] = field(default_factory=dict)
+    """What lasts and an operator was told -> when it was said last, on the boot clock."""
     op_owner: dict[int, tuple[str, str, str]] = field(default_factory=dict)
     """op_id -> (kind, symbol, client id) of operations with no reply yet."""
     sampled_ms: int = 0

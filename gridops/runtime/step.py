@@ -13,7 +13,7 @@ from gridops.domain.events import Event, Header, OperatorInput, ViewChanged
 from gridops.domain.orders import Fill, Order
 from gridops.domain.records import Record
 from gridops.domain.vocabulary import FsmState
-from gridops.runtime import act, assess, truth
+from gridops.runtime import act, assess, beats, pages, truth
 from gridops.runtime.observe import observe
 from gridops.runtime.out import Out
 from gridops.runtime.state import EngineState
@@ -39,9 +39,11 @@ def step(state: EngineState, header: Header, event: Event, planner: act.Planner 
     if type(event) is ViewChanged and not out.records and _quiet(state, event):
         return Step(wake_at_ms=state.wake_at_ms)
     if state.booted:
+        beats.presume(state, out)
         assess.run(state, event, out)
         act.run(state, out, planner)
         truth.run(state, out)
+        pages.run(state, out)
         if isinstance(event, OperatorInput):
             assess.answer(state, event, out)
         act.finish(state, out)
@@ -72,8 +74,10 @@ def _quiet(state: EngineState, event: ViewChanged) -> bool:
 
 def _wake(state: EngineState) -> int:
     """Earliest deadline on the boot clock: health, plans, truth, the dead-man, and the once-a-second look."""
-    return min(
+    due_ms = min(
         assess.deadline_ms(state),
         act.deadline_ms(state),
         truth.deadline_ms(state),
     )
+    page_ms = pages.deadline_ms(state)
+    return due_ms if page_ms is None else min(due_ms, max(page_ms, state.now_ms + 1))

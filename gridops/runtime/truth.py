@@ -1,24 +1,16 @@
 """The reads a step asks for: cadence, probes of orders in doubt, and the dead-man's beats. The end of a step."""
 
-from gridops.decide import deadman, sync
-from gridops.domain.effects import Send, WireOp
-from gridops.domain.vocabulary import (
-    FsmState,
-    Intent,
-    OpKind,
-    OrderState,
-    OrderType,
-    QueryKind,
-    Side,
-    StopMode,
-    TimeInForce,
-)
-from gridops.runtime import commit, protect
+from gridops.decide import sync
+from gridops.domain.vocabulary import FsmState, OrderState, QueryKind
+from gridops.runtime import beats, commit, protect
 from gridops.runtime.out import Out
 from gridops.runtime.state import EngineState, SymbolState
 
 MAX_PROBES = 5
 PATIENCE_MS = 100
+PROOF_MS = 1_000
+"""How often the position is read while an exit is not proven."""
+SLOW_READ_MS = 2_000
 _WAITING = frozenset({OrderState.SENT, OrderState.UNKNOWN})
 
 
@@ -38,10 +30,8 @@ def run(state: EngineState, out: Out) -> None:
             degraded_with_position=_degraded_with_position(state),
             probes=probes[:MAX_PROBES],
         )
-        commit.ask(state, wants, out)
-    if state.rules.deadman.enabled:
-        for symbol in state.symbols.values():
-            _beat(state, symbol, out)
+        commit.ask(state, [*wants, *_once_more(state)], out)
+    beats.run(state, out)
 
 
 def _degraded_with_position(state: EngineState) -> bool:
@@ -50,15 +40,28 @@ def _degraded_with_position(state: EngineState) -> bool:
 
 
 def _want_proof(state: EngineState) -> None:
-    """Flat is proven by a read asked after the last own order ended: ask then, not at the next cadence."""
+    """Flat is proven by a read asked after the last own order ended: ask then, and often while anything is open."""
     if not protect.is_exit_state(state.fsm.state):
         return
+    last_ms = state.sync.last_ask.get(sync.slot(QueryKind.POSITIONS, ""), 0)
     for symbol in state.symbols.values():
-        ended_ms = protect.last_terminal_ms(symbol)
-        if symbol.orders or symbol.venue_lots_ms > ended_ms:
+        if protect.done(state, symbol):
             continue
-        if not any(a.kind is QueryKind.POSITIONS and a.asked_ms > ended_ms for a in state.sync.asked.values()):
+        ended_ms = protect.last_terminal_ms(symbol)
+        proves = not symbol.orders and symbol.venue_lots_ms <= ended_ms
+        under_way = any(a.kind is QueryKind.POSITIONS and a.asked_ms > ended_ms for a in state.sync.asked.values())
+        if (proves and not under_way) or state.now_ms >= last_ms + PROOF_MS:
             sync.want(state.sync, QueryKind.POSITIONS, "", state.now_ms)
+
+
+def _once_more(state: EngineState) -> list[sync.Want]:
+    """A position read that is slow to answer does not hold up the next while an exit waits for one."""
+    asked_ms = max((a.boot_ms for a in state.sync.asked.values() if a.kind is QueryKind.POSITIONS), default=None)
+    if asked_ms is None or state.now_ms < asked_ms + SLOW_READ_MS or not protect.is_exit_state(state.fsm.state):
+        return []
+    if all(protect.done(state, symbol) for symbol in state.symbols.values()):
+        return []
+    return [sync.Want(kind=QueryKind.POSITIONS, symbol="")]
 
 
 def _drop_lost_questions(state: EngineState) -> None:
@@ -81,65 +84,6 @@ def _probes(state: EngineState) -> list[tuple[str, str]]:
     return [(name, client_id) for _, name, client_id in sorted(doubts)]
 
 
-def _wanted_armed(state: EngineState, symbol: SymbolState) -> bool:
-    """While any own order is live or UNKNOWN; and before the first one may be placed."""
-    if symbol.orders:
-        return True
-    return state.fsm.state in (FsmState.ACTIVE, FsmState.THROTTLED) and state.identity.armed
-
-
-def _leaving(state: EngineState) -> bool:
-    return state.fsm.state is FsmState.STOPPING and state.fsm.stop_mode is StopMode.LEAVE
-
-
-def _beat(state: EngineState, symbol: SymbolState, out: Out) -> None:
-    memory = state.deadman[symbol.symbol]
-    beat = deadman.due(
-        memory,
-        wanted=_wanted_armed(state, symbol),
-        lease_held=state.health.lease_held,
-        leave=_leaving(state),
-        now_ms=state.now_ms,
-        rules=state.rules.deadman,
-    )
-    if beat is None:
-        return
-    countdown_ms = state.rules.deadman.countdown_ms if beat is deadman.Beat.ARM else 0
-    state.counters.op_id += 1
-    op_id = -state.counters.op_id
-    deadman.sent(memory, beat, state.now_ms)
-    state.op_owner[op_id] = (OpKind.DEADMAN.value, symbol.symbol, beat.value)
-    out.do(
-        Send(
-            kind=OpKind.DEADMAN,
-            symbol=symbol.symbol,
-            ops=(
-                WireOp(
-                    op_id=op_id,
-                    kind=OpKind.DEADMAN,
-                    intent=Intent.CANCEL,
-                    symbol=symbol.symbol,
-                    client_id="",
-                    venue_id="",
-                    side=Side.BUY,
-                    level=0,
-                    price_ticks=0,
-                    lots=0,
-                    reduce_only=False,
-                    order_type=OrderType.LIMIT,
-                    tif=TimeInForce.GTC,
-                    countdown_ms=countdown_ms,
-                ),
-            ),
-            durable=False,
-            reserve=False,
-            decided_boot_ns=out.header.boot_ns,
-            state_epoch=state.fsm.epoch,
-            lease_epoch=state.identity.epoch,
-        )
-    )
-
-
 def deadline_ms(state: EngineState) -> int:
     """When the next read or beat is due, on the boot clock."""
     now = state.now_ms
@@ -150,13 +94,7 @@ def deadline_ms(state: EngineState) -> int:
     times.append(max(_next_question_ms(state), state.health.banned_until_ms, now + PATIENCE_MS))
     for asked in state.sync.asked.values():
         times.append(asked.boot_ms + state.rules.sync.query_timeout_ms + 1)
-    if state.rules.deadman.enabled:
-        for symbol in state.symbols.values():
-            memory = state.deadman[symbol.symbol]
-            armed = _wanted_armed(state, symbol)
-            at_ms = deadman.next_ms(memory, wanted=armed, leave=_leaving(state), now_ms=now, rules=state.rules.deadman)
-            if at_ms is not None:
-                times.append(at_ms)
+    times += beats.deadlines_ms(state)
     return max(min(times), now + 1)
 
 

@@ -176,7 +176,7 @@ class Judge:
                 filled=0,
                 reduce_only=source["R"],
                 ours=who is not None and who.tag == self._tag and client_id not in self.impostors,
-                limit=source["o"] == "LIMIT",
+                limit=source["o"] == "LIMIT" and source["f"] != "IOC",
             )
             self.live[order_id] = order
         order.price_ticks = self._grid.price.exact(source["p"])

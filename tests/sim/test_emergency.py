@@ -1,0 +1,353 @@
+"""EMERGENCY ends flat by the venue's own events, however the venue and the wire behave; and how long that takes."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import pairwise
+from random import Random
+from typing import Any
+
+import pytest
+from gridops.domain.rules import Rules
+from gridops.domain.vocabulary import FsmReason, FsmState, OnBreach, OperatorCommand, OrderState
+from gridops.sim.day import RULES
+from gridops.sim.rest_link import Ask, Done, RestFaults
+from tests.effort import FULL
+from tests.sim.stage import Stage, percentile
+
+pytestmark = pytest.mark.simulation
+SYMBOL = "BTCUSDT"
+LATENCIES_US = (12_000, 60_000, 150_000)
+BOOKS = (None, (4, 12), (2, 6))
+"""Lots per level on three levels a side, anew every half second; None = the market's own."""
+SLOW_LINE = RestFaults(
+    drop_request=60_000, drop_reply=60_000, hidden_success=60_000, unavailable=60_000, unknown_undone=60_000,
+    late_request=60_000,
+)  # fmt: skip
+WRITE_FAULTS = {
+    "lost": RestFaults(drop_request=200_000, drop_reply=200_000),
+    "503 and not done": RestFaults(unknown_undone=400_000),
+    "-1007 and done": RestFaults(hidden_success=400_000),
+    "-1008": RestFaults(unavailable=500_000),
+    "the disk fails": RestFaults(),
+    "all of them": SLOW_LINE,
+}
+
+
+def trading(seed: int, lots: int = 5, *, rules: Rules = RULES, **market: Any) -> Stage:
+    stage = Stage(seed, rules=rules, **market)
+    stage.begin()
+    stage.hold(lots)
+    return stage
+
+
+def told(name: str, took_ms: list[int]) -> None:
+    shown = " ".join(f"p{int(share * 100)} {percentile(took_ms, share)} ms" for share in (0.5, 0.9, 0.99, 1.0))
+    print(f"\n{name}: {len(took_ms)} seeds, {shown}")
+
+
+def test_a_kill_is_flat_within_five_seconds_and_sends_nothing_that_raises_risk() -> None:
+    flat_ms, raised_ms = [], []
+    for seed in range(1, 201 if FULL else 21):
+        chance = Random(f"kill {seed}")
+        stage = trading(seed, high_us=chance.choice(LATENCIES_US), book_lots=chance.choice(BOOKS))
+        stage.run_s(chance.random() * 3)
+        at_ms = stage.kill()
+        stage.run_s(20)
+        assert stage.flat, f"seed {seed}: {stage.judge.position} lots"
+        assert stage.fsm is FsmState.EMERGENCY
+        flat_ms.append(max(0, stage.last_open_ms - at_ms))
+        raised_ms.append(max((write.at_ms - at_ms for write in stage.raised(at_ms)), default=0))
+        stage.close()
+    told("kill to flat", flat_ms)
+    told("kill to the last write that raises risk", raised_ms)
+    assert percentile(flat_ms, 0.99) <= 5_000
+    assert max(raised_ms) < 1_000
+
+
+@pytest.mark.parametrize("fault", WRITE_FAULTS)
+def test_a_kill_is_flat_within_a_minute_of_faults(fault: str) -> None:
+    flat_ms = []
+    for seed in range(1, 41 if FULL else 4):
+        chance = Random(f"faults {seed}")
+        stage = trading(seed, high_us=chance.choice(LATENCIES_US), book_lots=chance.choice(BOOKS))
+        at_ms = stage.kill()
+        stage.rest.faults = WRITE_FAULTS[fault]
+        stage.disk.failing = fault == "the disk fails"
+        stage.run_s(90)
+        assert stage.flat, f"seed {seed}: {stage.judge.position} lots, {stage.judge.live}"
+        flat_ms.append(max(0, stage.last_open_ms - at_ms))
+        assert all(write.at_ms - at_ms < 1_000 for write in stage.raised(at_ms))
+        stage.close()
+    told(f"kill to flat, {fault}", flat_ms)
+    assert max(flat_ms) <= 60_000
+
+
+def test_a_drawdown_is_an_emergency_within_five_seconds_of_the_mark_that_shows_it() -> None:
+    limit_bps, took_ms = 20, []
+    rules = replace(RULES, risk=replace(RULES.risk, max_drawdown_bps=limit_bps, daily_drawdown_bps=limit_bps))
+    for seed in range(1, 201 if FULL else 13):
+        chance = Random(f"drawdown {seed}")
+        stage = trading(seed, 10, rules=rules, high_us=chance.choice(LATENCIES_US))
+        # Twice the limit of 20,000 at once, against the position: 0.0001 a tick and lot.
+        move = round(2 * limit_bps * 2 / (abs(stage.judge.position) * 0.0001)) * (-1 if stage.judge.position > 0 else 1)
+        source: Any = stage.source
+        source._bid, source._ask = source._bid + move, source._ask + move
+        breach_ms = stage.wait(next_mark(stage), 3, "a mark", every_ms=1) + stage.scheduler.now_ms * 0
+        began_ms = stage.scheduler.now_ms
+        assert breach_ms <= 1_500
+        stage.wait(lambda stage=stage: stage.fsm is FsmState.EMERGENCY, 20, "EMERGENCY", every_ms=1)  # type: ignore[misc]
+        took_ms.append(stage.scheduler.now_ms - began_ms)
+        assert stage.state.fsm.last_reason is FsmReason.DRAWDOWN
+        stage.wait(lambda stage=stage: stage.flat, 20, "flat")  # type: ignore[misc]
+        stage.close()
+    told("drawdown to EMERGENCY", took_ms)
+    assert percentile(took_ms, 0.99) <= 5_000
+
+
+def next_mark(stage: Stage) -> Callable[[], bool]:
+    """True once the venue has stated another mark."""
+    seen: list[int] = []
+    told_mark = stage.judge.on_mark
+
+    def on_mark(ticks: int) -> None:
+        told_mark(ticks)
+        seen.append(ticks)
+
+    stage.judge.on_mark = on_mark  # type: ignore[method-assign, assignment]
+    return lambda: bool(seen)
+
+
+# What stands in the way of a close.
+
+
+def test_resting_reduce_only_orders_are_cancelled_first() -> None:
+    stage = trading(4, 6)
+    stage.operator(OperatorCommand.PAUSE)
+    stage.wait(lambda: any(o.ours and o.reduce_only for o in stage.judge.live.values()), 30, "a reduce-only rung")
+    assert not any(order.ours and not order.reduce_only for order in stage.judge.live.values())
+    at_ms = stage.kill()
+    stage.run_s(5)
+    assert stage.flat
+    sent = [write for write in stage.writes if write.at_ms >= at_ms]
+    assert sent[0].cancel
+    assert stage.last_open_ms - at_ms < 2_000
+
+
+def test_a_first_sweep_that_fills_half_is_followed_by_another() -> None:
+    stage = trading(2, 12, book_lots=(2, 2))
+    held = abs(stage.judge.position)
+    at_ms = stage.kill()
+    stage.run_s(20)
+    assert stage.flat
+    sweeps = [write for write in stage.writes if write.at_ms >= at_ms and write.leg.get("type") == "MARKET"]
+    assert len(sweeps) > 1
+    assert all(write.reduce_only for write in sweeps)
+    first, second = (round(float(write.leg["quantity"]) * 1_000) for write in sweeps[:2])
+    assert second < first <= held
+
+
+def test_a_book_that_is_empty_during_the_sweep_is_tried_until_it_is_back() -> None:
+    stage = trading(6, 6)
+    stage.core.interfere("hold_book", SYMBOL, "empty")
+    stage.pump()
+    at_ms = stage.kill()
+    stage.run_s(12)
+    assert stage.judge.position, "nobody to trade with"
+    tries = [write for write in stage.writes if write.at_ms > at_ms and write.method == "POST" and write.reduce_only]
+    assert 3 <= len(tries) <= 30, "again and again, without a hot loop"
+    stage.core.interfere("release_book", SYMBOL)
+    stage.pump()
+    assert stage.wait(lambda: stage.flat, 5, "flat once there is a book") <= 3_000
+
+
+def test_a_ban_is_told_with_its_end_and_closed_when_it_is_over() -> None:
+    stage = trading(8, 5)
+    stage.rest.banned_until_ms = stage.clock.true_ms() + 40_000
+    at_ms = stage.kill()
+    stage.run_s(40)
+    told_of = [note.detail for _, note in stage.notes if note.topic == "exit_banned"]
+    assert len(told_of) == 1 and "nothing can leave before 2026" in told_of[0]
+    assert len([write for write in stage.writes if write.at_ms > at_ms]) <= 4, "one request learns of the ban"
+    assert stage.wait(lambda: stage.flat, 10, "flat after the ban") <= 5_000
+
+
+def test_a_crash_while_it_closes_goes_on_closing_at_the_next_start() -> None:
+    stage = trading(3, 12, book_lots=(1, 1))
+    stage.kill()
+    stage.run_s(0.6)
+    assert stage.judge.position
+    stage._do_crash(Random(1))
+    stage.wait(lambda: stage.flat, 300, "flat")
+    assert stage.fsm is FsmState.EMERGENCY
+
+
+# A position that nobody can read.
+
+
+def deaf(stage: Stage, *parts: str) -> Callable[[], None]:
+    """Requests whose endpoint names one of these are never heard of again; returns what ends it."""
+    exchange = stage.rest.exchange
+    unheard = list(parts)
+
+    def only_some(ask: Ask, done: Done) -> None:
+        if not any(part in ask.endpoint for part in unheard):
+            exchange(ask, done)
+
+    stage.rest.exchange = only_some  # type: ignore[method-assign]
+    return unheard.clear
+
+
+def restart(stage: Stage, *, after_s: int) -> None:
+    """The process dies, and another begins later under the latch."""
+    assert stage.process is not None
+    stage.process.crash()
+    stage._user_up = stage._market_up = 0
+    stage.latch.set("test", "latched while away")
+    stage.run_s(after_s)
+    stage.boot()
+
+
+def test_an_unread_position_is_closed_by_its_last_sign_after_two_seconds_and_pages() -> None:
+    stage = trading(5, 6)
+    stage.core.call("sim", "DELETE", "/fapi/v1/allOpenOrders", {"symbol": SYMBOL}, stage.clock.true_ms())
+    stage.pump()
+    hear = deaf(stage, "PositionRisk")
+    restart(stage, after_s=1)
+    at_ms = stage.scheduler.now_ms
+    stage.wait(lambda: stage.judge.position == 0, 10, "closed", every_ms=5)
+    first = next(write for write in stage.writes if write.at_ms > at_ms and write.method == "POST")
+    assert 2_000 <= first.at_ms - at_ms <= 3_000
+    assert first.reduce_only
+    assert "position_unread" in stage.topics(at_ms)
+    stage.run_s(3)
+    assert not stage.state.symbols[SYMBOL].venue_lots_ms, "not flat by proof yet"
+    hear()
+    stage.run_s(15)
+    assert stage.state.symbols[SYMBOL].venue_lots_ms and stage.flat
+
+
+def test_a_wrong_last_sign_is_refused_by_the_venue_and_the_read_corrects_it() -> None:
+    stage = trading(5, 6)
+    held = stage.judge.position
+    assert stage.process is not None
+    stage.process.crash()
+    stage.core.call("sim", "DELETE", "/fapi/v1/allOpenOrders", {"symbol": SYMBOL}, stage.clock.true_ms())
+    flip = {
+        "symbol": SYMBOL, "side": "SELL" if held > 0 else "BUY", "type": "MARKET",
+        "quantity": stage.grid.quantity.text(abs(held) + 4), "newClientOrderId": "web_flip",
+    }  # fmt: skip
+    stage.rest.by_another_hand("POST", "/fapi/v1/order", flip)
+    assert stage.judge.position * held < 0
+    hear = deaf(stage, "PositionRisk", "UserTrades")
+    restart(stage, after_s=1)
+    worst = abs(stage.judge.position)
+    at_ms = stage.scheduler.now_ms
+    stage.run_s(8)
+    assert [write for write in stage.writes if write.at_ms > at_ms and write.method == "POST"]
+    assert abs(stage.judge.position) <= worst, "a reduce-only order of the wrong side did nothing"
+    hear()
+    stage.wait(lambda: stage.judge.position == 0, 40, "closed on the side the read tells")
+
+
+def test_orders_that_cannot_be_proven_are_named_once_a_minute() -> None:
+    stage = trading(9, 5)
+    stage.rest.down = True
+    at_ms = stage.kill()
+    stage.run_s(55)
+    live = {order.client_id for order in stage.judge.live.values() if order.ours}
+    named = [note.detail for at, note in stage.notes if at > at_ms and note.topic == "order_unproven"]
+    assert live and all(sum(client_id in detail for detail in named) == 1 for client_id in live)
+    stage.rest.down = False
+    stage.wait(lambda: stage.flat, 60, "flat once the venue answers")
+
+
+def test_a_blind_position_is_paged_every_minute_by_the_steps_own_deadline() -> None:
+    stage = trading(7, 6)
+    stage.rest.down = True
+    stage._user_mute = stage._market_mute = True
+    stage._drop_user("gone")
+    stage.wait(lambda: stage.fsm is FsmState.DEGRADED, 30, "DEGRADED")
+    blind_ms = stage.scheduler.now_ms
+    stage.run_s(200)
+    paged = [(at, note.detail) for at, note in stage.notes if at >= blind_ms and note.topic == "position_blind"]
+    assert 2 <= len(paged) <= 4
+    gaps = [later - earlier for (earlier, _), (later, _) in pairwise(paged)]
+    assert all(60_000 <= gap <= 61_000 for gap in gaps)
+    held = stage.state.symbols[SYMBOL].position_lots
+    assert all(f"{held} lots" in detail and "liquidation" in detail for _, detail in paged)
+
+
+# What a breach asks for.
+
+
+@pytest.mark.parametrize("answer", OnBreach)
+def test_a_position_above_its_cap_is_answered_as_the_rules_say(answer: OnBreach) -> None:
+    rules = replace(RULES, risk=replace(RULES.risk, on_exposure=answer))
+    stage = trading(11, 3, rules=rules)
+    cap_lots = stage.grid.instrument.units(rules.risk.symbol_cap) // stage.state.symbols[SYMBOL].view.mark_ticks
+    many = 2 * cap_lots - stage.judge.position
+    params = {"symbol": SYMBOL, "side": "BUY", "type": "MARKET", "quantity": stage.grid.quantity.text(many)}
+    while stage.judge.position < 3 * cap_lots // 2:
+        params["newClientOrderId"] = f"web_{stage.scheduler.now_ms}"
+        stage.rest.by_another_hand("POST", "/fapi/v1/order", params)
+        stage.run_s(0.5)
+    stage.wait(lambda: stage.fsm is FsmState.EMERGENCY, 60, "EMERGENCY")
+    stage.run_s(30)
+    assert not any(order.ours for order in stage.judge.live.values())
+    left = stage.judge.position
+    if answer is OnBreach.FLATTEN:
+        assert left == 0
+    elif answer is OnBreach.REDUCE_TO_CAP:
+        assert 0.8 * cap_lots < left <= 1.05 * cap_lots
+    else:
+        assert left >= 3 * cap_lots // 2
+
+
+# The dead-man switch.
+
+
+def test_a_dead_man_that_has_probably_fired_is_one_condition_and_each_order_is_asked_for() -> None:
+    stage = trading(13, 0)
+    stage.run_s(3)
+    hear = deaf(stage, "CountdownCancelAll")
+    began_ms = stage.scheduler.now_ms
+    stage.wait(lambda: stage.state.deadman[SYMBOL].fired, 130, "presumed fired")
+    fired_ms = stage.scheduler.now_ms
+    assert 80_000 < fired_ms - began_ms < 120_000, "before the venue's own countdown ends"
+    doubted = [each for each in stage.moves if "dead-man" in each.detail]
+    assert len(doubted) >= 4 and all(each.to_state is OrderState.UNKNOWN for each in doubted)
+    seen: set[str] = set()
+
+    def settled() -> bool:
+        seen.update(level.reason.value for level in stage.state.levels.values())
+        return stage.fsm is FsmState.ACTIVE and not stage.state.levels
+
+    stage.wait(lambda: bool(stage.state.levels), 5, "a condition")
+    assert {level.reason for level in stage.state.levels.values()} == {FsmReason.DEADMAN_PRESUMED_FIRED}
+    stage.run_s(10)
+    assert stage.raised(fired_ms) == []
+    assert not any(order.ours for order in stage.judge.live.values()), "the venue did fire"
+    hear()
+    stage.wait(settled, 120, "ACTIVE again")
+    assert FsmReason.ORDERS_UNKNOWN.value not in seen and FsmReason.POSITION_MISMATCH.value not in seen
+    stage.run_s(5)
+    assert any(order.ours for order in stage.judge.live.values())
+
+
+def test_a_beat_whose_answer_never_comes_is_sent_again() -> None:
+    stage = trading(14, 0)
+    beats: list[int] = []
+    exchange = stage.rest.exchange
+
+    def swallow(ask: Ask, done: Done) -> None:
+        if "CountdownCancelAll" in ask.endpoint:
+            beats.append(stage.scheduler.now_ms)
+            if len(beats) == 1:
+                return
+        exchange(ask, done)
+
+    stage.rest.exchange = swallow  # type: ignore[method-assign]
+    stage.run_s(70)
+    assert beats[1] - beats[0] <= 16_000
+    assert not stage.state.deadman[SYMBOL].fired
+    assert stage.fsm is FsmState.ACTIVE
