@@ -291,18 +291,41 @@ def test_the_law_holds_along_random_paths_of_large_ladders(seed: int) -> None:
         assert worst(position, sums) <= max(before, after), f"seed {seed}: {status} {plan.ops}"
 
 
-@settings(max_examples=examples(300), deadline=None)
-@given(st.integers(0, 2**32), st.integers(1, 8))
-def test_a_closed_gate_never_lets_exposure_grow(seed: int, levels: int) -> None:
-    """With every increase refused, nothing leaves that could raise exposure, and the end is no worse than the start."""
+def judge_in_drawdown(seed: int, levels: int) -> int:
+    """With every increase refused, nothing may raise what the account could come to; the operations judged.
+
+    Potential exposure by the definition above: whatever may have left counts with the worse of its outcomes, before
+    the first answer and after any of them.
+    """
     world = random_world(random.Random(seed), levels)
 
     def closed(request: Request) -> Verdict | None:
         return Verdict(Gate.DRAWDOWN, allowed=False) if request.intent is Intent.INCREASE else None
 
     plan = route(world.targets, world.orders, context_with_permit(world.ctx, closed))
-    assert plan.wce_after <= plan.wce_before
+    by_id = {one.client_id: one for one in world.orders}
+    before = worst(world.ctx.position_lots, states(world, plan, tuple("unsent" for _ in plan.ops), {}, by_id)[0])
+    at_once = tuple("unsent" if op.after else "sent" for op in plan.ops)
+    answered = tuple("sent" if op.after else "confirmed" for op in plan.ops)
+    for chosen in (at_once, answered, tuple("confirmed" for _ in plan.ops)):
+        sums = states(world, plan, chosen, {}, by_id)[0]
+        assert worst(world.ctx.position_lots, sums) <= before, f"seed {seed}, {levels} levels: {chosen} {plan.ops}"
+    assert plan.wce_after <= plan.wce_before == before
     assert all(op.intent is not Intent.INCREASE for op in plan.ops)
+    return len(plan.ops)
+
+
+@settings(max_examples=examples(300), deadline=None)
+@given(st.integers(0, 2**32), st.integers(1, 8))
+def test_a_closed_gate_never_lets_exposure_grow(seed: int, levels: int) -> None:
+    judge_in_drawdown(seed, levels)
+
+
+@pytest.mark.nightly
+@settings(max_examples=10_000, deadline=None)
+@given(st.integers(0, 2**32), st.integers(1, 8))
+def test_a_closed_gate_never_lets_exposure_grow_in_ten_thousand_plans(seed: int, levels: int) -> None:
+    judge_in_drawdown(seed, levels)
 
 
 def test_a_replacement_waits_for_its_own_cancel_and_for_nothing_else() -> None:
