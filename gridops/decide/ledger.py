@@ -1,0 +1,106 @@
+"""Two ledgers of one account side by side: rows as we booked them, and rows as the venue lists them.
+
+Below the tie-out. Rows of one kind, symbol and asset stand in one stream, named by the venue's trade or transaction id,
+amounts in 1e-8 and signed as the wallet moved. It compares nothing and knows no time zone.
+"""
+
+from array import array
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import compress
+
+from gridops.decide.roundtrip_fills import Fills
+from gridops.domain.values import value
+
+REALISED, COMMISSION = "REALIZED_PNL", "COMMISSION"
+FROM_FILLS = frozenset({REALISED, COMMISSION})
+"""Kinds whose rows are named by a trade."""
+
+
+@value
+class Key:
+    """One stream. `symbol` is empty where the venue gives none."""
+
+    kind: str
+    symbol: str
+    asset: str
+
+
+def _longs() -> "array[int]":
+    return array("q")
+
+
+@dataclass(slots=True)
+class Stream:
+    """Rows in the order they came; `sort` puts them by id."""
+
+    ref: "array[int]" = field(default_factory=_longs)
+    at_ms: "array[int]" = field(default_factory=_longs)
+    amount_e8: "array[int]" = field(default_factory=_longs)
+
+    def add(self, ref: int, at_ms: int, amount_e8: int) -> None:
+        self.ref.append(ref)
+        self.at_ms.append(at_ms)
+        self.amount_e8.append(amount_e8)
+
+    def sort(self) -> None:
+        """By id; rows of one id keep the order they came in."""
+        ref = self.ref
+        if all(ref[i] <= ref[i + 1] for i in range(len(ref) - 1)):
+            return
+        order = sorted(range(len(ref)), key=ref.__getitem__)
+        for name in ("ref", "at_ms", "amount_e8"):
+            column: array[int] = getattr(self, name)
+            setattr(self, name, array("q", [column[i] for i in order]))
+
+    def once(self) -> None:
+        """Keep the first row of each id: overlapping reads list a row again. Sorts."""
+        self.sort()
+        ref = self.ref
+        if all(ref[i] < ref[i + 1] for i in range(len(ref) - 1)):
+            return
+        keep = [i for i in range(len(ref)) if i == 0 or ref[i] != ref[i - 1]]
+        for name in ("ref", "at_ms", "amount_e8"):
+            column: array[int] = getattr(self, name)
+            setattr(self, name, array("q", [column[i] for i in keep]))
+
+
+@dataclass(slots=True)
+class Rows:
+    """All streams of one side."""
+
+    streams: dict[Key, Stream] = field(default_factory=dict)
+
+    def add(self, key: Key, ref: int, at_ms: int, amount_e8: int) -> None:
+        """Append a row that moved a wallet; an amount of nothing moved none."""
+        if amount_e8:
+            stream = self.streams.get(key)
+            if stream is None:
+                stream = self.streams[key] = Stream()
+            stream.add(ref, at_ms, amount_e8)
+
+    def add_fills(self, fills: Fills) -> None:
+        """What fills did to the wallets: realised result, and fees in their own asset."""
+        symbol, asset = fills.instrument.symbol, fills.instrument.settle_asset
+        self._extend(Key(REALISED, symbol, asset), fills, fills.realised_e8)
+        for number, name in enumerate(fills.assets):
+            paid = array(
+                "q", [-fee if of == number else 0 for fee, of in zip(fills.fee_e8, fills.fee_asset, strict=True)]
+            )
+            self._extend(Key(COMMISSION, symbol, name), fills, paid)
+
+    def _extend(self, key: Key, fills: Fills, amounts: "array[int]") -> None:
+        """Append a whole column; amounts of nothing, and changes that are no fill, moved no wallet."""
+        stream = self.streams.setdefault(key, Stream())
+        moved = [amount != 0 and ref >= 0 for amount, ref in zip(amounts, fills.trade_id, strict=True)]
+        stream.ref.extend(compress(fills.trade_id, moved))
+        stream.at_ms.extend(compress(fills.at_ms, moved))
+        stream.amount_e8.extend(compress(amounts, moved))
+
+    def sums(self, inside: Callable[[int], bool]) -> dict[str, int]:
+        """Per asset, 1e-8 of all rows whose time is inside."""
+        found: dict[str, int] = {}
+        for key, stream in self.streams.items():
+            moved = sum(amount for at, amount in zip(stream.at_ms, stream.amount_e8, strict=True) if inside(at))
+            found[key.asset] = found.get(key.asset, 0) + moved
+        return found

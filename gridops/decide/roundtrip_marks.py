@@ -1,0 +1,73 @@
+"""The mid of one symbol over time: where it stood at a moment, and its extremes between two.
+
+Below the round trips, which take mark-outs and excursions from it. It knows only mids that were seen: a moment after
+the last one, or inside a gap of the feed, has no mid.
+"""
+
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable
+
+GAP_MS = 5_000
+"""A mid older than this says nothing about the moment asked for."""
+_WIDTH = 32
+
+
+class Marks:
+    """Mids (doubled, so that they stay integers) by venue time. Append in any order, `close` before asking."""
+
+    __slots__ = ("_highs", "_lows", "mid2", "times")
+
+    def __init__(self) -> None:
+        self.times: array[int] = array("q")
+        self.mid2: array[int] = array("q")
+        self._lows: list[array[int]] = []
+        self._highs: list[array[int]] = []
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    def add(self, at_ms: int, mid2: int) -> None:
+        self.times.append(at_ms)
+        self.mid2.append(mid2)
+
+    def close(self) -> None:
+        """Sort by time, keeping the order of arrival within one, and build the extremes."""
+        times = self.times
+        if any(times[i] > times[i + 1] for i in range(len(times) - 1)):
+            order = sorted(range(len(times)), key=times.__getitem__)
+            self.times = array("q", [times[i] for i in order])
+            self.mid2 = array("q", [self.mid2[i] for i in order])
+        self._lows, self._highs = [self.mid2], [self.mid2]
+        while len(self._lows[-1]) > _WIDTH:
+            low, high = self._lows[-1], self._highs[-1]
+            self._lows.append(array("q", [min(low[i : i + _WIDTH]) for i in range(0, len(low), _WIDTH)]))
+            self._highs.append(array("q", [max(high[i : i + _WIDTH]) for i in range(0, len(high), _WIDTH)]))
+
+    def at(self, at_ms: int) -> int | None:
+        """Twice the mid in force then; None when the path does not reach so far or was silent before."""
+        times = self.times
+        at = bisect_right(times, at_ms)
+        if at == 0 or (at == len(times) and times[-1] != at_ms):
+            return None
+        return self.mid2[at - 1] if at_ms - times[at - 1] <= GAP_MS else None
+
+    def extremes(self, from_ms: int, to_ms: int) -> tuple[int, int] | None:
+        """Lowest and highest doubled mid seen from one moment to another, both included; None without any."""
+        left, right = bisect_left(self.times, from_ms), bisect_right(self.times, to_ms)
+        if left >= right:
+            return None
+        return self._reduce(self._lows, left, right, min), self._reduce(self._highs, left, right, max)
+
+    @staticmethod
+    def _reduce(levels: "list[array[int]]", left: int, right: int, pick: Callable[[list[int]], int]) -> int:
+        found: list[int] = []
+        for at, values in enumerate(levels):
+            if right - left <= 2 * _WIDTH or at == len(levels) - 1:
+                found += values[left:right]
+                break
+            up_left, up_right = -(-left // _WIDTH), right // _WIDTH
+            found += values[left : up_left * _WIDTH]
+            found += values[up_right * _WIDTH : right]
+            left, right = up_left, up_right
+        return pick(found)

@@ -1,0 +1,287 @@
+"""Round trips added up: totals, groups by a key, and the course of the net over time.
+
+Above single trips, below the report. Sums stay integers until they are shown, so that a million trips add up in
+seconds and in any order to the same figure. It rounds nothing but the averages it shows.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from decimal import ROUND_HALF_EVEN, Decimal
+
+from gridops.decide.roundtrip_fills import money
+from gridops.decide.roundtrip_trip import HORIZONS_MS, Rates, Trip
+from gridops.domain.instrument import Instrument
+from gridops.domain.values import record
+
+E12 = 10**12
+_FINER = 10**4
+"""1e-8 in 1e-12."""
+HOUR_MS = 3_600_000
+MOST_STRETCHES = 20_000
+
+KEYS: Mapping[str, Callable[[Trip], str]] = {
+    "level": lambda trip: str(trip.level),
+    "policy": lambda trip: trip.policy,
+    "regime": lambda trip: trip.regime or "unknown",
+    "side": lambda trip: "BUY" if trip.side > 0 else "SELL",
+    "hour": lambda trip: f"{trip.entry_ms // HOUR_MS % 24:02d}",
+}
+"""What `--by` offers: the level, policy, regime, side and UTC hour a trip was opened with."""
+
+
+@dataclass(slots=True)
+class Sums:
+    """Integer sums over trips of one instrument."""
+
+    instrument: Instrument
+    trips: int = 0
+    wins: int = 0
+    unvalued: int = 0
+    gross_units: int = 0
+    entry_units: int = 0
+    exit_units: int = 0
+    fee_e8: int = 0
+    other_fees: dict[str, int] = field(default_factory=dict)
+    valued: Decimal = Decimal(0)
+    """Fees in other assets, as far as they have a rate, in the settlement asset."""
+    carry: Decimal = Decimal(0)
+    funding_e8: int = 0
+    hold_ms: int = 0
+    lots: int = 0
+    maker_lots: int = 0
+    slip_level_units: int = 0
+    slip_mid2_units: int = 0
+    mark_out2_units: list[int] = field(default_factory=lambda: [0] * len(HORIZONS_MS))
+    mark_out_trips: list[int] = field(default_factory=lambda: [0] * len(HORIZONS_MS))
+    adverse2_units: int = 0
+    favour2_units: int = 0
+    looked: int = 0
+
+    def add(self, trip: Trip, net_e12: int) -> None:
+        """Count one trip, its net given in 1e-12 of the settlement asset."""
+        self.trips += 1
+        self.wins += net_e12 > 0
+        self.gross_units += (trip.exit_units - trip.entry_units) * trip.side
+        self.entry_units += trip.entry_units
+        self.exit_units += trip.exit_units
+        self.fee_e8 += trip.fee_e8
+        self.funding_e8 += trip.funding_e8
+        self.hold_ms += trip.exit_ms - trip.entry_ms
+        self.lots += trip.lots + trip.closed_lots
+        self.maker_lots += trip.entry_maker_lots + trip.exit_maker_lots
+        self.slip_level_units += trip.slip_level_units
+        self.slip_mid2_units += trip.slip_mid2_units
+        if trip.carry:
+            self.carry += trip.carry
+        if trip.adverse2_units is not None:
+            self._look(trip)
+
+    def foreign(self, trip: Trip, rates: Rates) -> None:
+        """Count fees in other assets."""
+        fees, whole = trip.fees(rates)
+        self.valued += fees - money(trip.fee_e8)
+        self.unvalued += not whole
+        for asset, amount in trip.other_fees:
+            self.other_fees[asset] = self.other_fees.get(asset, 0) + amount
+
+    def _look(self, trip: Trip) -> None:
+        assert trip.adverse2_units is not None and trip.favour2_units is not None
+        self.looked += 1
+        self.adverse2_units += trip.adverse2_units
+        self.favour2_units += trip.favour2_units
+        for k, moved in enumerate(trip.mark_out2_units):
+            if moved is not None:
+                self.mark_out2_units[k] += moved
+                self.mark_out_trips[k] += 1
+
+
+@record
+class Totals:
+    """Sums in the settlement asset; `None` where nothing was known to sum."""
+
+    trips: int
+    wins: int
+    gross: Decimal
+    fees: Decimal
+    """Valued; what has no rate is in `unvalued_fees` only."""
+    funding: Decimal
+    net: Decimal
+    net_bps: Decimal
+    """Of the volume of the entries."""
+    entry_volume: Decimal
+    fees_by_asset: dict[str, Decimal]
+    unvalued_fees: dict[str, Decimal]
+    unvalued_trips: int
+    maker_share: Decimal
+    mean_hold_ms: int
+    slippage_level: Decimal
+    """Over the fills that had a level, positive is against us; the next over those with a mid."""
+    slippage_mid: Decimal
+    mark_out: dict[str, Decimal | None]
+    mark_out_trips: dict[str, int]
+    adverse: Decimal | None
+    favour: Decimal | None
+
+
+class Tally:
+    """Adds trips up as they close: the total, the groups of one key, and the minutes of the course."""
+
+    def __init__(self, rates: Rates, key: Callable[[Trip], str] | None = None) -> None:
+        self._rates, self._key = rates, key
+        self._sums: dict[tuple[str, str], Sums] = {}
+        self._unit_e12: dict[str, int] = {}
+        self.stretch_ms = 1_000
+        self.stretches: dict[int, list[int]] = {}
+        """Stretch of time of the exit -> gross, fees, funding, net in 1e-12, and trips."""
+
+    def add(self, trip: Trip) -> None:
+        unit = self._unit_e12.get(trip.symbol)
+        if unit is None:
+            unit = self._unit_e12[trip.symbol] = _whole_e12(trip.instrument.unit)
+        gross = (trip.exit_units - trip.entry_units) * trip.side * unit
+        fees, funding = trip.fee_e8 * _FINER, trip.funding_e8 * _FINER
+        if trip.carry:
+            gross += int((trip.carry * E12).to_integral_value(ROUND_HALF_EVEN))
+        if trip.other_fees:
+            fees = int(trip.fees(self._rates)[0] * E12)
+        net = gross - fees + funding
+        group = self._key(trip) if self._key else ""
+        sums = self._sums.get((group, trip.symbol))
+        if sums is None:
+            sums = self._sums[group, trip.symbol] = Sums(trip.instrument)
+        sums.add(trip, net)
+        if trip.other_fees:
+            sums.foreign(trip, self._rates)
+        self._count(trip.exit_ms, (gross, fees, funding, net, 1))
+
+    def total(self, symbol: str | None = None) -> Totals:
+        """Over everything, or over one symbol."""
+        return totals([each for (_, name), each in self._sums.items() if symbol in (None, name)], self._rates)
+
+    def groups(self) -> dict[str, Totals]:
+        """By the key, in its natural order."""
+        names = sorted({group for group, _ in self._sums}, key=_natural)
+        return {
+            name: totals([each for (group, _), each in self._sums.items() if group == name], self._rates)
+            for name in names
+        }
+
+    def course(self, most: int) -> "tuple[Point, ...]":
+        """Cumulative figures at no more than `most` moments, the last one always among them."""
+        known = sorted(self.stretches)
+        keep = {known[-1 - (len(known) - 1) * back // max(1, most - 1)] for back in range(most)} if known else set()
+        points, sums = [], [0, 0, 0, 0, 0]
+        for stretch in known:
+            sums = [one + other for one, other in zip(sums, self.stretches[stretch], strict=True)]
+            if stretch in keep:
+                points.append(_point((stretch + 1) * self.stretch_ms, sums))
+        return tuple(points)
+
+    def _count(self, exit_ms: int, figures: tuple[int, ...]) -> None:
+        stretch = exit_ms // self.stretch_ms
+        held = self.stretches.get(stretch)
+        if held is None:
+            self.stretches[stretch] = list(figures)
+            if len(self.stretches) > MOST_STRETCHES:
+                self._widen()
+            return
+        for at, figure in enumerate(figures):
+            held[at] += figure
+
+    def _widen(self) -> None:
+        """A long history is told in longer stretches: what is kept stays small."""
+        self.stretch_ms *= 2
+        wide: dict[int, list[int]] = {}
+        for stretch, figures in self.stretches.items():
+            held = wide.setdefault(stretch // 2, [0] * len(figures))
+            wide[stretch // 2] = [one + other for one, other in zip(held, figures, strict=True)]
+        self.stretches = wide
+
+
+@record
+class Point:
+    """The course up to the end of one stretch of time, cumulative, in the settlement asset."""
+
+    at_ms: int
+    trips: int
+    gross: Decimal
+    fees: Decimal
+    funding: Decimal
+    net: Decimal
+
+
+def _point(at_ms: int, sums: list[int]) -> Point:
+    gross, fees, funding, net = (Decimal(each).scaleb(-12) for each in sums[:4])
+    return Point(at_ms=at_ms, trips=sums[4], gross=gross, fees=fees, funding=funding, net=net)
+
+
+def totals(parts: Iterable[Sums], rates: Rates) -> Totals:
+    """Sums of several instruments of one settlement asset as money."""
+    held = list(parts)
+    gross = _sum(s.instrument.unit * s.gross_units + s.carry for s in held)
+    fees = _sum(money(s.fee_e8) + s.valued for s in held)
+    funding = _sum(money(s.funding_e8) for s in held)
+    volume = _sum(s.instrument.unit * s.entry_units for s in held)
+    by_asset: dict[str, Decimal] = {}
+    for sums in held:
+        _charge(by_asset, sums.instrument.settle_asset, sums.fee_e8)
+        for asset, amount in sums.other_fees.items():
+            _charge(by_asset, asset, amount)
+    settled = {sums.instrument.settle_asset for sums in held}
+    trips = sum(s.trips for s in held)
+    lots = sum(s.lots for s in held)
+    net = gross - fees + funding
+    outs = {k: sum(s.mark_out_trips[k] for s in held) for k in range(len(HORIZONS_MS))}
+    names = [f"{ms // 1_000}s" for ms in HORIZONS_MS]
+    return Totals(
+        trips=trips,
+        wins=sum(s.wins for s in held),
+        gross=gross,
+        fees=fees,
+        funding=funding,
+        net=net,
+        net_bps=_rounded(net * 10_000 / volume, "0.01") if volume else Decimal(0),
+        entry_volume=volume,
+        fees_by_asset=by_asset,
+        unvalued_fees={a: v for a, v in by_asset.items() if a not in settled and a not in rates},
+        unvalued_trips=sum(s.unvalued for s in held),
+        maker_share=_rounded(Decimal(sum(s.maker_lots for s in held)) / lots, "0.0001") if lots else Decimal(0),
+        mean_hold_ms=sum(s.hold_ms for s in held) // trips if trips else 0,
+        slippage_level=_units(held, "slip_level_units", 1),
+        slippage_mid=_units(held, "slip_mid2_units", 2),
+        mark_out={
+            name: _sum(s.instrument.unit * s.mark_out2_units[k] / 2 for s in held) if outs[k] else None
+            for k, name in enumerate(names)
+        },
+        mark_out_trips={name: outs[k] for k, name in enumerate(names)},
+        adverse=_units(held, "adverse2_units", 2) if any(s.looked for s in held) else None,
+        favour=_units(held, "favour2_units", 2) if any(s.looked for s in held) else None,
+    )
+
+
+def _units(held: list[Sums], name: str, parts: int) -> Decimal:
+    return _sum(s.instrument.unit * getattr(s, name) / parts for s in held)
+
+
+def _charge(book: dict[str, Decimal], asset: str, amount_e8: int) -> None:
+    if amount_e8:
+        book[asset] = book.get(asset, Decimal(0)) + money(amount_e8)
+
+
+def _sum(amounts: Iterable[Decimal]) -> Decimal:
+    return sum(amounts, start=Decimal(0))
+
+
+def _rounded(value: Decimal, step: str) -> Decimal:
+    return value.quantize(Decimal(step), ROUND_HALF_EVEN)
+
+
+def _natural(name: str) -> tuple[int, str]:
+    """Levels by number, words by letter."""
+    return (int(name), "") if name.lstrip("-").isdigit() else (0, name)
+
+
+def _whole_e12(unit: Decimal) -> int:
+    scaled = int(unit * E12)
+    assert scaled == unit * E12, f"a tick of a lot is finer than 1e-12: {unit}"
+    return scaled
