@@ -34,18 +34,19 @@ class Side:
 
     def set_level(self, price: int, lots: int) -> bool:
         """State the outside quantity of a level; True when that changed anything."""
-        before = self.outside.get(price, 0)
+        outside = self.outside
+        before = outside.get(price, 0)
         if price in self.own:
             self._shrink_queue(price, before, lots)
         if lots == before:
             return False
-        if lots == 0:
-            del self.outside[price]
-            del self._prices[bisect_left(self._prices, price)]
-        else:
-            self.outside[price] = lots
-            if before == 0:
+        if lots:
+            outside[price] = lots
+            if not before:
                 insort(self._prices, price)
+        else:
+            del outside[price]
+            del self._prices[bisect_left(self._prices, price)]
         return True
 
     def _shrink_queue(self, price: int, before: int, after: int) -> None:

@@ -31,6 +31,9 @@ def advance(world: World, now_ms: int) -> None:
     """Do everything due up to `now_ms`, each at its own time; the clock never goes back."""
     if now_ms <= world.now_ms:
         return
+    if now_ms < world.quiet_until_ms:
+        world.now_ms = now_ms
+        return
     while True:
         due = next_deadline_ms(world)
         if due is None or due > now_ms:
@@ -42,6 +45,14 @@ def advance(world: World, now_ms: int) -> None:
         if market.mark is None and world.now_ms - market.mark_sent_ms >= _MARK_EVERY_MS:
             feed.send_mark(world, market)
             liquidation.check_all(world, market)
+    world.quiet_until_ms = _quiet_until_ms(world)
+
+
+def _quiet_until_ms(world: World) -> int:
+    """The next deadline or, earlier, the next time a market without a mark states one of its own."""
+    due = next_deadline_ms(world) or 0
+    own_marks = (m.mark_sent_ms + _MARK_EVERY_MS for m in world.markets.values() if m.mark is None)
+    return min(due, min(own_marks, default=due))
 
 
 def _fire(world: World, due: int) -> None:
@@ -88,5 +99,6 @@ def mark(world: World, market: Market, event: MarkPrice) -> None:
     market.funding_rate = event.funding_rate
     if 0 < event.next_funding_ms - world.now_ms <= FUNDING_INTERVAL_MS:
         market.next_funding_ms = event.next_funding_ms
+        world.quiet_until_ms = min(world.quiet_until_ms, event.next_funding_ms)
     feed.send_mark(world, market)
     liquidation.check_all(world, market)

@@ -6,7 +6,7 @@ draw a random number: time and market arrive as arguments, so equal calls give e
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, assert_never
+from typing import Any
 
 from gridops.venue import (
     account_routes,
@@ -27,7 +27,7 @@ from gridops.venue import truth as truths
 from gridops.venue.account import Account
 from gridops.venue.errors import VenueError
 from gridops.venue.events import Fidelity, StreamEvent
-from gridops.venue.market.events import BookSnapshot, DepthDiff, MarketEvent, MarketTrade, MarkPrice, SymbolSpec
+from gridops.venue.market.events import DepthDiff, MarketEvent, MarketTrade, MarkPrice, SymbolSpec
 from gridops.venue.settlement import credit
 from gridops.venue.units import money
 from gridops.venue.world import FUNDING_INTERVAL_MS, Market, World
@@ -79,19 +79,25 @@ class VenueCore:
         market = world.markets.get(event.symbol)
         if market is None:
             return
-        if event.at_ms > world.now_ms:
-            clockwork.advance(world, event.at_ms)
-            self.now_ms = world.now_ms
-        match event:
-            case DepthDiff() | BookSnapshot():
-                matching.state_book(world, market, event)
-            case MarketTrade():
-                matching.tape_trade(world, market, event)
-            case MarkPrice():
-                clockwork.mark(world, market, event)
-            case _:
-                assert_never(event)
-        self._settle(market)
+        now_ms = event.at_ms
+        if now_ms > world.now_ms:
+            if now_ms < world.quiet_until_ms:
+                world.now_ms = now_ms
+            else:
+                clockwork.advance(world, now_ms)
+            self.now_ms = now_ms
+        if isinstance(event, DepthDiff):
+            matching.state_levels(world, market, event)
+        elif isinstance(event, MarketTrade):
+            matching.tape_trade(world, market, event)
+        elif isinstance(event, MarkPrice):
+            clockwork.mark(world, market, event)
+        else:
+            matching.state_book(world, market, event)
+        if world.waiting or world.ended_strategies:
+            self._settle(market)
+        elif market.printed or market.touched_bids or market.touched_asks:
+            feed.flush(world, market)
 
     def advance(self, now_ms: int) -> None:
         """Move the clock forward and do what fell due on the way."""
@@ -207,4 +213,5 @@ class VenueCore:
             conditional.check(world, market)
         if world.ended_strategies:
             conditional.finish(world)
-        feed.flush(world, market)
+        if market.printed or market.touched_bids or market.touched_asks:
+            feed.flush(world, market)

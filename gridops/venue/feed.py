@@ -16,24 +16,31 @@ DELIVERY_MS, ONBOARD_MS = 4_133_404_800_000, 1_569_398_400_000
 
 
 def flush(world: World, market: Market) -> None:
-    """Send what the last operation changed in public."""
-    if market.printed:
-        _send_trades(world, market)
-    if market.touched_bids or market.touched_asks:
-        _send_depth(world, market)
-        if world.fidelity.public_streams:
+    """Send what the last operation changed in public; where nobody listens the counters still move."""
+    printed, touched_bids, touched_asks = market.printed, market.touched_bids, market.touched_asks
+    public = world.fidelity.public_streams
+    if printed:
+        aggregates = market.tape.aggregate(printed)
+        if public:
+            _send_trades(world, market, aggregates)
+        printed.clear()
+    if touched_bids or touched_asks:
+        first = market.update_id + 1
+        market.update_id += len(touched_bids) + len(touched_asks)
+        if public:
+            _send_depth(world, market, first)
             _send_top(world, market)
+        market.sent_update_id = market.update_id
+        touched_bids.clear()
+        touched_asks.clear()
 
 
-def _send_trades(world: World, market: Market) -> None:
-    aggregates = market.tape.aggregate(market.printed)
-    if world.fidelity.public_streams:
-        name = market.spec.symbol.lower()
-        for trade in market.printed:
-            world.publish(f"{name}@trade", trade_event(world, market, trade))
-        for aggregate in aggregates:
-            world.publish(f"{name}@aggTrade", aggregate_event(world, market, aggregate))
-    market.printed.clear()
+def _send_trades(world: World, market: Market, aggregates: list[Aggregate]) -> None:
+    name = market.spec.symbol.lower()
+    for trade in market.printed:
+        world.publish(f"{name}@trade", trade_event(world, market, trade))
+    for aggregate in aggregates:
+        world.publish(f"{name}@aggTrade", aggregate_event(world, market, aggregate))
 
 
 def trade_event(world: World, market: Market, trade: Print) -> dict[str, object]:
@@ -69,30 +76,23 @@ def aggregate_event(world: World, market: Market, trade: Aggregate) -> dict[str,
     }
 
 
-def _send_depth(world: World, market: Market) -> None:
-    touched = len(market.touched_bids) + len(market.touched_asks)
-    first = market.update_id + 1
-    market.update_id += touched
-    if world.fidelity.public_streams:
-        price, qty, book = market.units.price.text, market.units.qty.text, market.book
-        bids, asks = book.bids, book.asks
-        payload = {
-            "e": "depthUpdate",
-            "E": world.now_ms,
-            "T": world.now_ms,
-            "s": market.spec.symbol,
-            "U": first,
-            "u": market.update_id,
-            "pu": market.sent_update_id,
-            "b": [[price(at), qty(bids.visible(at))] for at in sorted(market.touched_bids, reverse=True)],
-            "a": [[price(at), qty(asks.visible(at))] for at in sorted(market.touched_asks)],
-            "ps": market.spec.symbol,
-            "st": 1,
-        }
-        world.publish(f"{market.spec.symbol.lower()}@depth@0ms", payload)
-    market.sent_update_id = market.update_id
-    market.touched_bids.clear()
-    market.touched_asks.clear()
+def _send_depth(world: World, market: Market, first: int) -> None:
+    price, qty, book = market.units.price.text, market.units.qty.text, market.book
+    bids, asks = book.bids, book.asks
+    payload = {
+        "e": "depthUpdate",
+        "E": world.now_ms,
+        "T": world.now_ms,
+        "s": market.spec.symbol,
+        "U": first,
+        "u": market.update_id,
+        "pu": market.sent_update_id,
+        "b": [[price(at), qty(bids.visible(at))] for at in sorted(market.touched_bids, reverse=True)],
+        "a": [[price(at), qty(asks.visible(at))] for at in sorted(market.touched_asks)],
+        "ps": market.spec.symbol,
+        "st": 1,
+    }
+    world.publish(f"{market.spec.symbol.lower()}@depth@0ms", payload)
 
 
 def top(market: Market) -> list[int]:

@@ -85,6 +85,7 @@ def fund_now(world: World, symbol: str, rate: Decimal | None) -> None:
     market.funding_rate = in_force if rate is None else rate
     clockwork.settle_funding(world, market)
     market.next_funding_ms, market.funding_rate = regular, in_force
+    world.quiet_until_ms = 0
 
 
 def set_filter(world: World, symbol: str, name: str, value: str) -> None:

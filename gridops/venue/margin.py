@@ -6,6 +6,7 @@ In hedge mode both positions of a symbol bind margin, and so do the orders that 
 """
 
 from decimal import Decimal
+from functools import cache
 from itertools import pairwise
 
 from gridops.domain.values import value
@@ -68,6 +69,7 @@ def bracket_of(notional: Decimal) -> Bracket:
     return BRACKETS[-1]
 
 
+@cache
 def max_notional(leverage: int) -> Decimal:
     """Largest notional the venue allows at that leverage."""
     return max(bracket.cap for bracket in BRACKETS if bracket.leverage >= leverage)
@@ -195,17 +197,21 @@ class AccountMargin:
 
 def isolated_wallet(world: World, account: Account, asset: str) -> Decimal:
     """Margins of the isolated positions that settle in the asset."""
+    if not account.margin_type:
+        return ZERO
     own = (each for each in account.positions.values() if each.isolated)
     return sum((each.isolated for each in own if world.markets[each.symbol].spec.quote_asset == asset), ZERO)
 
 
-def of_account(world: World, account: Account, asset: str = "USDT") -> AccountMargin:
-    """Margin of the whole account in one settlement asset."""
+def of_account(
+    world: World, account: Account, asset: str = "USDT", known: tuple[Market, SymbolMargin] | None = None
+) -> AccountMargin:
+    """Margin of the whole account in one settlement asset; `known` is a symbol's figure the caller has already."""
     unrealised = position_initial = order_initial = kept = ZERO
     apart_unrealised = apart_initial = apart_kept = ZERO
     for market in world.markets.values():
         if market.spec.quote_asset == asset:
-            figures = of_symbol(account, market)
+            figures = known[1] if known is not None and known[0] is market else of_symbol(account, market)
             if figures is NOTHING:
                 continue
             unrealised += figures.unrealised

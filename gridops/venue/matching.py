@@ -154,25 +154,35 @@ def recheck_reduce_only(world: World, market: Market, account_id: str) -> None:
             close(world, market, order, EXPIRED, "EXPIRED", ER_REDUCE_ONLY)
 
 
-def state_book(world: World, market: Market, event: BookSnapshot | DepthDiff) -> None:
+def state_book(world: World, market: Market, event: BookSnapshot) -> None:
+    """State the whole outside book, then fill what the market moved through."""
+    bids, asks = market.book.bids, market.book.asks
+    if market.held_book is not None:
+        _remember(market.held_book, event)
+        return
+    market.touched_bids.update(bids.replace_outside(event.bids))
+    market.touched_asks.update(asks.replace_outside(event.asks))
+    uncross(world, market, bids, asks)
+    uncross(world, market, asks, bids)
+
+
+def state_levels(world: World, market: Market, event: DepthDiff) -> None:
     """Apply outside levels atomically, then fill what the market moved through."""
     bids, asks = market.book.bids, market.book.asks
     if market.held_book is not None:
         _remember(market.held_book, event)
         return
-    if isinstance(event, BookSnapshot):
-        market.touched_bids.update(bids.replace_outside(event.bids))
-        market.touched_asks.update(asks.replace_outside(event.asks))
-    else:
-        touch_bid, touch_ask = market.touched_bids.add, market.touched_asks.add
-        for price, lots in event.bids:
-            if bids.set_level(price, lots):
-                touch_bid(price)
-        for price, lots in event.asks:
-            if asks.set_level(price, lots):
-                touch_ask(price)
-    uncross(world, market, bids, asks)
-    uncross(world, market, asks, bids)
+    for price, lots in event.bids:
+        if bids.set_level(price, lots):
+            market.touched_bids.add(price)
+    for price, lots in event.asks:
+        if asks.set_level(price, lots):
+            market.touched_asks.add(price)
+    # Only a changed side can have come through orders of ours on the other one.
+    if event.asks and bids.own_prices:
+        uncross(world, market, bids, asks)
+    if event.bids and asks.own_prices:
+        uncross(world, market, asks, bids)
 
 
 def _remember(held: HeldBook, event: BookSnapshot | DepthDiff) -> None:
@@ -202,17 +212,21 @@ def uncross(world: World, market: Market, own: Side, opposite: Side) -> None:
 
 def tape_trade(world: World, market: Market, event: MarketTrade) -> None:
     """History traded: at our price it eats the queue ahead first, through our price it fills us fully."""
-    hit = market.book.bids if event.buyer_is_maker else market.book.asks
-    aggressor = SELL if event.buyer_is_maker else BUY
-    if event.price_ticks in hit.own:
-        hit.traded[event.price_ticks] = hit.traded.get(event.price_ticks, 0) + event.lots
+    sold, price_ticks = event.buyer_is_maker, event.price_ticks
+    hit = market.book.bids if sold else market.book.asks
+    if not hit.own_prices or not hit.reaches(hit.own_prices[-1 if sold else 0], price_ticks):
+        market.printed.append(market.tape.add(world.now_ms, price_ticks, event.lots, sold))
+        return
+    aggressor = SELL if sold else BUY
+    if price_ticks in hit.own:
+        hit.traded[price_ticks] = hit.traded.get(price_ticks, 0) + event.lots
     left = unfilled = event.lots
     while left > 0:
         price = hit.best_own()
-        if price is None or not hit.reaches(price, event.price_ticks):
+        if price is None or not hit.reaches(price, price_ticks):
             break
         maker = hit.own[price][0]
-        if price == event.price_ticks and maker.ahead > 0:
+        if price == price_ticks and maker.ahead > 0:
             passed = min(left, maker.ahead)
             hit.pass_queue(price, passed)
             left -= passed
@@ -222,4 +236,4 @@ def tape_trade(world: World, market: Market, event: MarketTrade) -> None:
         left -= lots
         unfilled -= lots
     if unfilled > 0:
-        market.printed.append(market.tape.add(world.now_ms, event.price_ticks, unfilled, event.buyer_is_maker))
+        market.printed.append(market.tape.add(world.now_ms, price_ticks, unfilled, sold))

@@ -178,6 +178,7 @@ def countdown(world: World, account: Account, params: Params) -> dict[str, Any]:
     timers = world.countdowns.setdefault(account.account_id, {})
     if wait:
         timers[market.spec.symbol] = Countdown(world.now_ms + wait, wait)
+        world.quiet_until_ms = 0
     else:
         timers.pop(market.spec.symbol, None)
     return {"symbol": market.spec.symbol, "countdownTime": str(wait)}

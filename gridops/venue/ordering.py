@@ -246,7 +246,7 @@ def affordable(world: World, account: Account, market: Market, side: str, extra:
     added = then.initial - now.initial
     if added <= 0:
         return
-    if added > margin.of_account(world, account, market.spec.quote_asset).available:
+    if added > margin.of_account(world, account, market.spec.quote_asset, (market, now)).available:
         raise VenueError(-2019, "Margin is insufficient.")
     leverage = account.leverage_of(market.spec.symbol)
     if then.initial * leverage > margin.max_notional(leverage):
@@ -293,6 +293,7 @@ def register(world: World, account: Account, order: Order) -> None:
             account.reducing[order.symbol] = account.reducing.get(order.symbol, 0) + 1
         if order.gtd_ms:
             world.gtd[(order.symbol, order.order_id)] = order
+            world.quiet_until_ms = 0
 
 
 def find(world: World, account: Account, market: Market, params: Params, client_name: str) -> Order | None:

@@ -16,10 +16,10 @@ _INTEGER = re.compile(r"[+-]?[0-9]{1,19}\Z", re.ASCII)
 def text(params: Params, name: str) -> str | None:
     """The value as text; None when absent or empty."""
     value = params.get(name)
-    if value is None:
-        return None
     if isinstance(value, str):
         return value or None
+    if value is None:
+        return None
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float | Decimal):
@@ -34,6 +34,9 @@ def malformed(name: str) -> VenueError:
 
 def need(params: Params, name: str) -> str:
     """The value as text, or -1102."""
+    value = params.get(name)
+    if isinstance(value, str) and value:
+        return value
     value = text(params, name)
     if value is None:
         raise malformed(name)

@@ -26,7 +26,8 @@ def order_update(
     world: World, market: Market, account: Account, order: Order, execution: str, fill: Trade | None = None
 ) -> None:
     """ORDER_TRADE_UPDATE with every field the venue sends."""
-    units, spec = market.units, market.spec
+    units, spec, stamp = market.units, market.spec, world.now_ms
+    price, qty = units.price.text, units.qty.text
     bid, ask = margin.order_notional(account, market)
     if execution == "NEW" and order.price_ticks and not order.reduce_only and not order.held:
         # The event counts the order itself although it has not reached the book yet.
@@ -38,19 +39,19 @@ def order_update(
         "S": order.side,
         "o": order.type,
         "f": order.tif,
-        "q": units.qty.text(order.lots),
-        "p": units.price.text(order.price_ticks) if order.price_ticks else "0",
+        "q": qty(order.lots),
+        "p": price(order.price_ticks) if order.price_ticks else "0",
         "ap": average_text(units, order),
-        "sp": units.price.text(order.stop_ticks) if order.stop_ticks else "0",
+        "sp": price(order.stop_ticks) if order.stop_ticks else "0",
         "x": execution,
         "X": order.status,
         "i": order.order_id,
-        "l": units.qty.text(fill.lots) if fill else "0",
-        "z": units.qty.text(order.filled_lots) if order.filled_lots else "0",
-        "L": units.price.text(fill.price_ticks) if fill else "0",
+        "l": qty(fill.lots) if fill else "0",
+        "z": qty(order.filled_lots) if order.filled_lots else "0",
+        "L": price(fill.price_ticks) if fill else "0",
         "n": plain(fill.commission) if fill else "0",
         "N": fill.commission_asset if fill else spec.quote_asset,
-        "T": world.now_ms,
+        "T": stamp,
         "t": fill.trade_id if fill else 0,
         "b": plain(bid),
         "a": plain(ask),
@@ -70,13 +71,12 @@ def order_update(
         "er": order.expiry_reason,
     }
     if order.trigger is not None and order.trigger.type == algos.TRAILING:
-        body["AP"] = units.price.text(order.trigger.activation_ticks)
+        body["AP"] = price(order.trigger.activation_ticks)
         body["cr"] = order.trigger.rate_text()
     if order.strategy_id:
         body["st"] = "ALGO_CONDITION"
     if execution == "AMENDMENT" and order.modify_id is not None:
         body["M"] = order.modify_id
-    stamp = world.now_ms
     world.send(account.account_id, {"e": "ORDER_TRADE_UPDATE", "E": stamp, "T": stamp, "o": body})
 
 

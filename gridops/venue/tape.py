@@ -73,39 +73,42 @@ class Tape:
         return trade
 
     def _fold(self, trade: Print) -> None:
-        open_ms = trade.at_ms - trade.at_ms % MINUTE_MS
-        price = trade.price_ticks
-        if not self.minutes or self.minutes[-1].open_ms < open_ms:
-            self.minutes.append(Minute(open_ms, price, price, price, price, first_id=trade.trade_id))
-        minute = self.minutes[-1]
-        minute.high, minute.low, minute.close = max(minute.high, price), min(minute.low, price), price
-        minute.lots += trade.lots
-        minute.value += price * trade.lots
+        price, lots, minutes = trade.price_ticks, trade.lots, self.minutes
+        if not minutes or trade.at_ms - minutes[-1].open_ms >= MINUTE_MS:
+            open_ms = trade.at_ms - trade.at_ms % MINUTE_MS
+            minutes.append(Minute(open_ms, price, price, price, price, first_id=trade.trade_id))
+        minute = minutes[-1]
+        if price > minute.high:
+            minute.high = price
+        elif price < minute.low:
+            minute.low = price
+        value = price * lots
+        minute.close = price
+        minute.lots += lots
+        minute.value += value
         minute.count += 1
         minute.last_id = trade.trade_id
         if not trade.buyer_is_maker:
-            minute.taker_lots += trade.lots
-            minute.taker_value += price * trade.lots
+            minute.taker_lots += lots
+            minute.taker_value += value
 
     def aggregate(self, prints: list[Print]) -> list[Aggregate]:
         """Aggregate the prints of one aggressor, in order."""
         made: list[Aggregate] = []
+        if len(prints) == 1:
+            made.append(self._alone(prints[0]))
+            self.aggregates.append(made[0])
+            return made
         for trade in prints:
             last = made[-1] if made else None
             if last and last.price_ticks == trade.price_ticks and last.buyer_is_maker == trade.buyer_is_maker:
                 last.last_id, last.lots = trade.trade_id, last.lots + trade.lots
             else:
-                made.append(
-                    Aggregate(
-                        self.next_agg_id,
-                        trade.trade_id,
-                        trade.trade_id,
-                        trade.at_ms,
-                        trade.price_ticks,
-                        trade.lots,
-                        trade.buyer_is_maker,
-                    )
-                )
-                self.next_agg_id += 1
+                made.append(self._alone(trade))
         self.aggregates.extend(made)
         return made
+
+    def _alone(self, trade: Print) -> Aggregate:
+        number, first = self.next_agg_id, trade.trade_id
+        self.next_agg_id = number + 1
+        return Aggregate(number, first, first, trade.at_ms, trade.price_ticks, trade.lots, trade.buyer_is_maker)

@@ -121,6 +121,8 @@ class World:
     """What prices may still set off, by symbol."""
     ended_strategies: list[Order] = field(default_factory=list, metadata={"transient": True})
     gtd: dict[tuple[str, int], Order] = field(default_factory=dict, metadata={"transient": True})
+    quiet_until_ms: int = field(default=0, metadata={"transient": True})
+    """Before this time nothing falls due; whoever sets a timer puts it back to 0."""
     frozen: dict[int, Any] = field(default_factory=dict, metadata={"transient": True})
     outbox: list[StreamEvent] = field(default_factory=list, metadata={"transient": True})
 
