@@ -45,7 +45,8 @@ class World:
     """One plan at a venue. `orders` rest when it is made; `position` is both our figure and the venue's."""
 
     def __init__(self, plan: Plan, orders: tuple[Order, ...], position: int, limit: int) -> None:
-        serves = {choice.client_id: choice.level for choice in plan.choices}
+        serves = {choice.client_id: choice.level if choice.to_lots else 0 for choice in plan.choices}
+        """Levels that orders serve from now on; 0 = one on its way out, whose level another may have taken."""
         self.plan, self.position, self.limit = plan, position, limit
         self.start = {
             one.client_id: Resting(
@@ -57,6 +58,14 @@ class World:
         everything: State = (tuple(ACKED for _ in plan.ops), ())
         self.bound = max(self._worst(nothing), self._worst(everything))
         self.before = self._worst(nothing)
+        self.most = {
+            sign: max(
+                sum(each.sign == sign for each in self.start.values()),
+                len({c.level for c in plan.choices if c.to_lots and c.side.sign == sign}),
+            )
+            for sign in (1, -1)
+        }
+        """Orders a side may have: those it had, or one for each level wanted."""
         self._paths: dict[State, int] = {}
 
     def search(self) -> tuple[int, int]:
@@ -124,8 +133,10 @@ class World:
         worst = self._worst(state)
         assert worst <= self.bound, f"worst case {worst} above {self.bound}: {where}"
         assert worst <= max(self.before, self.limit), f"worst case {worst} above the cap {self.limit}: {where}"
-        levels = [each.level for each in held.values()]
+        levels = [each.level for each in held.values() if each.level]
         assert len(levels) == len(set(levels)), f"two orders on one level: {where}"
+        for sign, most in self.most.items():
+            assert sum(each.sign == sign for each in held.values()) <= most, f"more than {most} orders: {where}"
         bids = [each.price for each in held.values() if each.sign > 0]
         asks = [each.price for each in held.values() if each.sign < 0]
         assert not bids or not asks or max(bids) < min(asks), f"own orders meet: {where}"
