@@ -16,8 +16,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "fsm": ("gridops_cli.fsm", "Show the lifecycle, and pause, resume or acknowledge with a reason."),
     "kill": ("gridops_cli.kill", "Stop all trading now: cancel, flatten, latch until an ack."),
     "evidence": ("gridops_cli.evidence", "List, show, verify and prune evidence bundles."),
+    "drill": ("gridops_cli.drill", "Rehearse failures in virtual time, with a verdict and evidence each."),
     "replay": ("gridops_cli.replay", "Re-run a journal and compare every row, state and digest."),
     "venue": ("gridops_cli.venue", "Run the venue emulator by hand, or list and stop the ones that run."),
+    "runbook": ("gridops_cli.runbook", "Print a runbook page, or run what it says to look at."),
     "config": ("gridops_cli.config", "Show or check the effective settings with the source of each."),
 }
 """Name -> (module that holds `app`, short help)."""

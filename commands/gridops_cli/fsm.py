@@ -25,7 +25,7 @@ from gridops_cli.options import (
 if TYPE_CHECKING:
     from gridops.usecases.operate import SetSignal
 
-FORMATS = ("text", "json", "mermaid", "dot")
+FORMATS = ("text", "json", "mermaid", "dot", "markdown")
 
 app = sub_app(group=True)
 
@@ -41,7 +41,7 @@ def fsm() -> None:
 @app.command()
 def show(
     table: Annotated[bool, typer.Option("--table", help="The transition table alone, of no engine.")] = False,
-    format_: Annotated[str, typer.Option("--format", help="One of text, json, mermaid, dot.")] = "text",
+    format_: Annotated[str, typer.Option("--format", help="One of text, json, mermaid, dot, markdown.")] = "text",
     home: HomeOption = None,
     account: AccountOption = None,
     config: ConfigOption = None,

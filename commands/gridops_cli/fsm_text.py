@@ -10,7 +10,7 @@ rows = as_rows
 
 
 def lines(report: FsmReport, form: str) -> list[str]:
-    """The report as text; as a drawing, the table with the engine's state marked."""
+    """The report as text; as a drawing, the table with the engine's state marked; as Markdown, the table."""
     return _report(report) if form == "text" else _drawn(form, report.state)
 
 
@@ -20,17 +20,31 @@ def table_lines(form: str) -> list[str]:
 
 
 def _drawn(form: str, state: str) -> list[str]:
+    if form == "markdown":
+        return markdown()
     return _mermaid(state) if form == "mermaid" else _dot(state)
 
 
-def _table() -> list[str]:
-    """A line per event, a column per state: where it leads, `-` where it stays."""
+def markdown() -> list[str]:
+    """The table as README and runbook print it: a line per event, a column per state, `-` where it stays."""
+    title, *body = _leads()
+    return ["| " + " | ".join(title) + " |", "|---" * len(title) + "|", *("| " + " | ".join(r) + " |" for r in body)]
+
+
+def _leads() -> list[list[str]]:
+    """Where each event leads, by state; the first line names the states."""
     leads = {(row.state, row.event): row for row in ROWS}
     body = [
         [event.value, *(leads[state, event].to_state.value if leads[state, event].moves else "-" for state in FsmState)]
         for event in FsmEvent
     ]
-    grid = table(["event \\ state", *(state.value for state in FsmState)], body)
+    return [["event \\ state", *(state.value for state in FsmState)], *body]
+
+
+def _table() -> list[str]:
+    """A line per event, a column per state: where it leads, `-` where it stays."""
+    title, *body = _leads()
+    grid = table(title, body)
     stays = [f"{row.state} x {row.event}: {row.reason}" for row in ROWS if not row.moves and row.reason != "no_change"]
     return [*grid, "", "stays that are held or latched", *(f"  {each}" for each in stays)]
 

@@ -51,7 +51,7 @@ class Ending:
     def __init__(self, argv: Sequence[str]) -> None:
         self._argv = list(argv)
         self._secrets = [os.environ[name] for name in _SECRET_NAMES if len(os.environ.get(name, "")) >= 8]
-        self._machine = "--json" in argv or self._option("--format") in ("json", "mermaid", "dot")
+        self._machine = "--json" in argv or self._option("--format") in ("json", "mermaid", "dot", "markdown")
 
     def failed(self, error: GridopsError) -> int:
         """A failure an operator can act on."""

@@ -11,6 +11,7 @@ from gridops.domain.records import Transition
 from gridops.domain.values import record
 from gridops.sim.day import WARM_NS
 from gridops.sim.drill_day import DrillDay
+from gridops.sim.drill_rows import RowsWalked, rows_walked
 from gridops.sim.drill_script import Script
 from gridops.sim.drill_spec import Drill
 from gridops.sim.drill_verdict import Check, Scene, detect_ms, judge, safe_ms, worst_units
@@ -51,6 +52,10 @@ class DrillReport:
     virtual_ms: int
     rows: int
     invariant_checks: int
+    rows_walked: RowsWalked
+    """Of the lifecycle table."""
+    bodies: tuple[bytes, ...]
+    """The journal's rows."""
     digest: str
 
 
@@ -108,8 +113,10 @@ def _report(day: DrillDay, script: Script, scene: Scene, violation: str, digest:
         ),
         steps=tuple(script.done.items()),
         virtual_ms=day.scheduler.now_ns // MS,
-        rows=scene.tape.rows,
+        rows=len(scene.tape.bodies),
         invariant_checks=day.judge.checks,
+        rows_walked=rows_walked(scene.tape.said),
+        bodies=tuple(scene.tape.bodies),
         digest=digest,
     )
 

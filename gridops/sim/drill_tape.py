@@ -55,7 +55,7 @@ class Tape:
         self.said: list[Said] = []
         self.points: list[VenuePoint] = []
         self.raised: list[Raised] = []
-        self.rows = 0
+        self.bodies: list[bytes] = []
 
     def new_process(self) -> None:
         """A process starts: note how its boot clock relates to the drill's time."""
@@ -63,7 +63,7 @@ class Tape:
 
     def on_row(self, row: JournalRow) -> None:
         """A row became durable."""
-        self.rows += 1
+        self.bodies.append(row.body)
         stored = codec.decode_row(row.body)
         header = stored.header
         at_ms = self._boot_base_ms[header.boot_id] + header.boot_ns // 1_000_000

@@ -1,0 +1,133 @@
+"""`gridops drill`: rehearse what goes wrong, with the production engine in virtual time, and get a verdict."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from gridops.errors import ConfigError, ExitCode
+
+from gridops_cli import drill_text, render
+from gridops_cli.app import sub_app
+from gridops_cli.options import EvidenceOption, JsonOption
+
+if TYPE_CHECKING:
+    from gridops.domain.evidence_ref import EvidenceRef
+    from gridops.usecases.drill import Outcome
+
+app = sub_app(group=True)
+
+SeedOption = Annotated[int | None, typer.Option("--seed", min=0, help="Only this seed; else the drill's own.")]
+SeedsOption = Annotated[int | None, typer.Option("--seeds", min=1, max=10_000, help="This many seeds, from --seed on.")]
+
+
+@app.callback()
+def drill() -> None:
+    """Rehearse failures in virtual time, with a verdict and evidence each.
+
+    Example: gridops drill run stale-feed
+    """
+
+
+def _root(evidence_dir: str | None) -> Path:
+    from gridops.usecases.place import evidence_root
+
+    return evidence_root(evidence_dir, os.environ)
+
+
+@app.command("list")
+def list_(evidence_dir: EvidenceOption = None, as_json: JsonOption = False) -> None:
+    """List every drill, when it was last run, and what changed since.
+
+    Example: gridops drill list
+    """
+    from gridops.domain.evidence_ref import EvidenceMode
+    from gridops.usecases import drill as use_case
+    from gridops.usecases.command_evidence import newest
+
+    root = _root(evidence_dir)
+    found, ref = use_case.listed(root), newest(root, EvidenceMode.DRILL)
+    if as_json:
+        render.document("drill.list", {"drills": found}, ref)
+        return
+    render.text(drill_text.listing(found))
+    render.evidence(ref)
+
+
+@app.command()
+def words(as_json: JsonOption = False, evidence_dir: EvidenceOption = None) -> None:
+    """Print every verb and expectation a drill may use, with its arguments.
+
+    Example: gridops drill words
+    """
+    from gridops.domain.evidence_ref import EvidenceMode
+    from gridops.sim.drill_words import EXPECTS, VERBS
+    from gridops.usecases.command_evidence import newest
+
+    ref = newest(_root(evidence_dir), EvidenceMode.DRILL)
+    if as_json:
+        render.document("drill.words", {"verbs": VERBS, "expectations": EXPECTS}, ref)
+        return
+    render.text(["verbs", *drill_text.words(VERBS), "", "expectations", *drill_text.words(EXPECTS)])
+    render.evidence(ref)
+
+
+@app.command()
+def run(
+    names: Annotated[list[str] | None, typer.Argument(help="Drills by name, or TOML files of your own.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every drill that came with this build.")] = False,
+    seed: SeedOption = None,
+    seeds: SeedsOption = None,
+    evidence_dir: EvidenceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run drills; exit 1 when one fails. Progress on stderr.
+
+    Example: gridops drill run fsm-tour
+    """
+    from gridops.usecases import drill as use_case
+
+    drills = use_case.chosen(names or [], everything=everything)
+    if seeds is not None and seed is None:
+        raise ConfigError("--seeds needs --seed", hint="such as --seed 1 --seeds 200")
+    outcomes: list[Outcome] = []
+    for each in drills:
+        wanted = each.seeds if seed is None else range(seed, seed + (seeds or 1))
+        outcome = use_case.run(each, _root(evidence_dir), list(wanted), render.narrate)
+        outcomes.append(outcome)
+        if not as_json:
+            _tell(outcome)
+    failed = [outcome.name for outcome in outcomes if not outcome.ok and not outcome.skipped]
+    _end(outcomes, failed, as_json=as_json, root=_root(evidence_dir))
+    if failed:
+        raise typer.Exit(int(ExitCode.FINDING))
+
+
+def _tell(outcome: "Outcome") -> None:
+    render.text(drill_text.outcome(outcome))
+    if outcome.evidence is not None:
+        render.evidence(outcome.evidence)
+
+
+def _end(outcomes: "list[Outcome]", failed: list[str], *, as_json: bool, root: Path) -> None:
+    """The summary; as JSON everything at once. Drills that were only skipped leave a line of evidence too."""
+    from gridops.usecases import drill as use_case
+
+    refs = [outcome.evidence for outcome in outcomes if outcome.evidence is not None]
+    last = refs[-1] if refs else _none(root)
+    if as_json:
+        for ref in refs[:-1]:
+            render.evidence(ref, machine=True)
+        shown = [use_case.as_document(outcome) for outcome in outcomes]
+        render.document("drill.run", {"ok": not failed, "failed": failed, "drills": shown}, last)
+        return
+    render.text(drill_text.summary(outcomes, failed))
+    if not refs:
+        render.evidence(last)
+
+
+def _none(root: Path) -> "EvidenceRef":
+    from gridops.domain.evidence_ref import EvidenceMode
+    from gridops.usecases.command_evidence import newest
+
+    return newest(root, EvidenceMode.DRILL)

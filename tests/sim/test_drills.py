@@ -1,0 +1,160 @@
+"""Drills are refused unless every word is known, run to a verdict by the venue and the journal, and repeat."""
+
+import tomllib
+from dataclasses import replace
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gridops.decide import conditions
+from gridops.decide.fsm_table import ROWS
+from gridops.errors import ConfigError
+from gridops.sim.drill_day import DrillDay
+from gridops.sim.drill_run import DrillReport, run_drill
+from gridops.sim.drill_spec import Drill, parse, parse_cue, read_drill
+from gridops.sim.drill_verdict import _JUDGES
+from gridops.sim.drill_words import EXPECTS, VERBS
+
+FOLDER = Path(__file__).resolve().parents[2] / "fixtures" / "drills"
+DRILLS = {path.stem: path for path in sorted(FOLDER.glob("*.toml"))}
+VIRTUAL = [name for name, path in DRILLS.items() if read_drill(path).tier == "virtual"]
+
+SMALL: dict[str, Any] = {
+    "name": "small", "title": "t", "shows": "s", "runbook": "fsm", "run_s": 20,
+    "step": [{"name": "fault", "after": "state ACTIVE", "do": "market_silent", "for_s": 5}],
+    "expect": [{"that": "state", "enters": "DEGRADED", "reason": "feed_stale", "within_s": 4}],
+}  # fmt: skip
+
+
+@cache
+def played(name: str) -> DrillReport:
+    drill = read_drill(DRILLS[name])
+    return run_drill(drill, drill.seeds[0])
+
+
+def small(**changed: Any) -> Drill:
+    return parse({**SMALL, **changed}, "small")
+
+
+@pytest.mark.parametrize(
+    ("changed", "names"),
+    [
+        ({"colour": "red"}, ["colour", "'red'", "run_s"]),
+        ({"name": "other"}, ["name", "'other'", "small"]),
+        ({"tier": "cloud"}, ["tier", "'cloud'", "virtual"]),
+        ({"seeds": [-1]}, ["seeds", "-1"]),
+        ({"run_s": "long"}, ["run_s", "'long'", "seconds"]),
+        ({"settings": {"grid.levels": 0}}, ["grid.levels", "0", "1"]),
+        ({"settings": {"grid.colour": 1}}, ["grid.colour", "1"]),
+        ({"step": [{"do": "explode"}]}, ["verb", "explode", "market_silent"]),
+        ({"step": [{"do": "market_silent"}]}, ["for_s", "missing"]),
+        ({"step": [{"do": "market_silent", "for_s": 1, "loud": True}]}, ["loud", "True", "for_s"]),
+        ({"step": [{"do": "market_silent", "for_s": -1}]}, ["for_s", "-1", "0 to"]),
+        ({"step": [{"do": "market_silent", "for_s": [3, 1]}]}, ["for_s", "low, high"]),
+        ({"step": [{"do": "book", "shape": "round", "for_s": 1}]}, ["shape", "round", "crossed"]),
+        ({"step": [{"do": "pause", "after": "state SAD"}]}, ["state SAD", "level REASON"]),
+        ({"step": [{"do": "pause", "at_s": 1, "after": "flat"}]}, ["at_s", "after"]),
+        ({"step": [{"do": "pause", "name": "a"}, {"do": "resume", "name": "a"}]}, ["'a'", "twice"]),
+        ({"expect": [{"that": "luck"}]}, ["expectation", "luck", "books_equal"]),
+        ({"expect": [{"that": "ends_in", "states": ["SAD"]}]}, ["states", "SAD", "READY"]),
+        ({"expect": [{"that": "flat", "within_s": 1, "since": "nowhere"}]}, ["nowhere"]),
+        ({"expect": [{"that": "answer", "step": "nowhere"}]}, ["nowhere"]),
+    ],
+)
+def test_what_is_unknown_is_refused_with_key_value_and_allowed(changed: dict[str, Any], names: list[str]) -> None:
+    with pytest.raises(ConfigError) as refused:
+        small(**changed)
+    said = f"{refused.value} {refused.value.hint}"
+    assert [name for name in names if name not in said] == []
+
+
+@pytest.mark.parametrize("key", ["name", "title", "shows", "runbook", "run_s", "step", "expect"])
+def test_what_is_required_is_named(key: str) -> None:
+    with pytest.raises(ConfigError, match=f"{key} is missing"):
+        parse({name: held for name, held in SMALL.items() if name != key}, "small")
+
+
+def test_every_word_of_the_catalogue_is_carried_out_and_judged() -> None:
+    operator = {"pause", "resume", "ack", "kill", "stop"}
+    methods = {name.removeprefix("verb_") for name in dir(DrillDay) if name.startswith("verb_")}
+    assert methods | operator == set(VERBS) and not methods & operator
+    assert set(_JUDGES) == set(EXPECTS)
+
+
+def test_every_drill_names_a_runbook_that_is_there() -> None:
+    pages = FOLDER.parents[1] / "runbooks"
+    for path in DRILLS.values():
+        page, _, anchor = read_drill(path).runbook.partition("#")
+        text = (pages / f"{page}.md").read_text()
+        assert not anchor or f"### {anchor}\n" in text, path.name
+
+
+def test_cues_are_words() -> None:
+    assert parse_cue("level feed_stale opens").edge == "opens"
+    with pytest.raises(ConfigError):
+        parse_cue("level feed_stale")
+
+
+@pytest.mark.simulation
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("name", VIRTUAL)
+def test_a_drill_passes(name: str) -> None:
+    drill, report = read_drill(DRILLS[name]), played(name)
+    assert [check.says for check in report.checks if not check.ok] == []
+    assert len(report.checks) == len(drill.expects)
+    print(name, report.detect_ms, report.safe_ms, report.worst_exposure, report.cap, len(report.transitions))
+
+
+@pytest.mark.simulation
+def test_equal_seeds_give_equal_runs_and_ranges_are_drawn_by_the_seed() -> None:
+    drill = small(step=[{**SMALL["step"][0], "plus_s": [1, 9]}])
+    one, again, other = (run_drill(drill, seed) for seed in (1, 1, 2))
+    assert one == again
+    assert one.steps != other.steps and one.digest != other.digest
+
+
+@pytest.mark.simulation
+def test_an_engine_that_does_not_notice_fails_its_drill(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run_drill(small(), 1).ok
+    monkeypatch.setattr(conditions, "_feed", lambda *_: None)
+    report = run_drill(small(), 1)
+    assert not report.ok
+    assert any("DEGRADED" in check.says for check in report.checks if not check.ok)
+
+
+@pytest.mark.simulation
+def test_verdicts_come_from_the_venue(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The engine believes itself flat; another hand's trade says otherwise, and the drill believes the venue."""
+    expect = [{"that": "flat", "within_s": 5}, {"that": "exposure_within_cap", "pct": 1}, {"that": "holding"}]
+    step = [{"at_s": 8, "do": "user_silent", "for_s": 60}, {"name": "fault", "at_s": 9, "do": "foreign_order",
+             "side": "BUY", "lots": 3}]  # fmt: skip
+    checks = run_drill(small(step=step, expect=expect, run_s=12), 1).checks
+    assert [check.ok for check in checks] == [False, False, True]
+
+
+@pytest.mark.simulation
+def test_a_step_that_never_comes_due_fails_the_drill() -> None:
+    step = [{"after": "state EMERGENCY", "within_s": 3, "do": "ack"}]
+    report = run_drill(small(step=step, expect=[{"that": "ends_in", "states": ["ACTIVE"]}]), 1)
+    assert not report.ok and "state EMERGENCY" in report.checks[0].says
+
+
+@pytest.mark.simulation
+@pytest.mark.timeout(300)
+def test_the_tour_accounts_for_every_row_and_stays_honest() -> None:
+    drill = read_drill(DRILLS["fsm-tour"])
+    rows = played("fsm-tour").rows_walked
+    told = [*rows.walked, *rows.missed, *(row for row, _ in rows.unreachable)]
+    assert rows.rows == len(ROWS) == len(told) == len(set(told))
+    assert rows.missed == ()
+    print(f"{len(rows.walked)} walked, {len(rows.unreachable)} out of reach, {rows.rows} rows")
+    cut = replace(drill, steps=drill.steps[:20])
+    short = run_drill(replace(cut, run_ms=60_000), 1)
+    assert short.rows_walked.missed and not short.ok
+
+
+def test_numbers_keep_their_digits() -> None:
+    said = tomllib.loads("x = 0.1", parse_float=Decimal)
+    assert small(step=[{"do": "freeze", "for_s": said["x"]}]).steps[0].args == {"for_s": Decimal("0.1")}
