@@ -55,6 +55,7 @@ from gridops.usecases.venue_session import MarketOptions, VenueSession, open_ses
 
 MARKET_POLL_S = 0.5
 DISK_POLL_S = 2.0
+DISK_SPARE = 64_000_000
 STEP_AGE_LIMIT_MS = 2_000
 FLUSH_WITHIN_S = 10.0
 
@@ -403,8 +404,8 @@ class LiveGraph:
         enough = True
         while True:
             free = await asyncio.to_thread(_free_bytes, self._home.root)
-            # Back only with a tenth to spare, so that a log file's growth does not flap.
-            now_enough = free >= (limit if enough else limit + limit // 10)
+            # Back only with something to spare, so that a log file's growth does not flap.
+            now_enough = free >= (limit if enough else limit + min(limit // 10, DISK_SPARE))
             if now_enough is not enough:
                 enough = now_enough
                 detail = f"{free // 1_000_000} MB free, limit {limit // 1_000_000}"

@@ -7,7 +7,7 @@ from gridops.domain.effects import Answer, LatchKill
 from gridops.domain.events import Event, OperatorInput, OrderReport, ViewChanged
 from gridops.domain.evidence_ref import EvidenceMode, EvidenceStatus
 from gridops.domain.records import ConditionEdge, Note, ShadowEdge, Transition
-from gridops.domain.vocabulary import FsmEvent, FsmState, OperatorCommand, Severity
+from gridops.domain.vocabulary import FsmEvent, FsmState, OperatorCommand, QueryKind, Severity
 from gridops.runtime import facts as gathering
 from gridops.runtime import replies
 from gridops.runtime.out import Out
@@ -26,6 +26,7 @@ def run(state: EngineState, event: Event, out: Out) -> None:
         gathering.sample_drawdown(state)
     if _may_skip(state, event):
         return
+    _ask_about_the_cap(state)
     known = gathering.gather(state)
     symbols, loss_ms = tuple(state.symbols), state.fsm.loss_ms
     _take_ack(state, known)
@@ -51,6 +52,16 @@ def run(state: EngineState, event: Event, out: Out) -> None:
             symbol.dirty = True
     state.wishes.acked = False
     state.health_due_ms = _due(state, known)
+
+
+def _ask_about_the_cap(state: EngineState) -> None:
+    """By our own books a position is past its cap: a breach needs the venue's word, and that cannot wait its turn."""
+    for symbol in state.symbols.values():
+        if symbol.venue_lots_ms > symbol.last_fill_ms:
+            continue
+        held = abs(symbol.position_lots) * gathering.mark_ticks(symbol) * 100
+        if held > symbol.instrument.units(state.rules.risk.symbol_cap) * state.rules.risk.breach_exposure_pct:
+            sync.want(state.sync, QueryKind.POSITIONS, "", state.now_ms)
 
 
 def _take_ack(state: EngineState, known: HealthFacts) -> None:
