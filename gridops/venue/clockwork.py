@@ -5,7 +5,7 @@ Sits above matching and settlement, below the core. It reads no clock: the core 
 
 from typing import Any
 
-from gridops.venue import feed, liquidation, matching, private
+from gridops.venue import feed, liquidation, matching, memory, private
 from gridops.venue.account import ZERO
 from gridops.venue.market.events import MarkPrice
 from gridops.venue.orders import CANCELED, EXPIRED
@@ -14,6 +14,8 @@ from gridops.venue.units import money
 from gridops.venue.world import FUNDING_INTERVAL_MS, Funding, Market, World
 
 _MARK_EVERY_MS = 1000
+_KEPT_FUNDINGS = 1000
+"""The largest page that is served."""
 
 
 def next_deadline_ms(world: World) -> int | None:
@@ -45,12 +47,13 @@ def advance(world: World, now_ms: int) -> None:
         if market.mark is None and world.now_ms - market.mark_sent_ms >= _MARK_EVERY_MS:
             feed.send_mark(world, market)
             liquidation.check_all(world, market)
+    memory.sweep(world)
     world.quiet_until_ms = _quiet_until_ms(world)
 
 
 def _quiet_until_ms(world: World) -> int:
-    """The next deadline or, earlier, the next time a market without a mark states one of its own."""
-    due = next_deadline_ms(world) or 0
+    """The next deadline or, earlier, the next clearing of the memory or mark of a market without a source's."""
+    due = min(next_deadline_ms(world) or 0, world.swept_ms + memory.SWEEP_EVERY_MS)
     own_marks = (m.mark_sent_ms + _MARK_EVERY_MS for m in world.markets.values() if m.mark is None)
     return min(due, min(own_marks, default=due))
 
@@ -76,6 +79,7 @@ def settle_funding(world: World, market: Market) -> None:
     symbol, asset, mark = market.spec.symbol, market.spec.quote_asset, market.mark_price()
     at_ms, market.next_funding_ms = market.next_funding_ms, market.next_funding_ms + FUNDING_INTERVAL_MS
     market.fundings.append(Funding(at_ms, market.funding_rate, mark or ZERO))
+    del market.fundings[:-_KEPT_FUNDINGS]
     for account in world.accounts.values():
         for position in account.held(symbol):
             if mark is None:

@@ -12,7 +12,7 @@ from gridops.venue.account import Account
 from gridops.venue.algos import CONDITIONAL_TYPES, Algo
 from gridops.venue.errors import VenueError
 from gridops.venue.orders import BOTH, ER_TRIGGER_REJECT, EXPIRED, NEW, Order, closing
-from gridops.venue.params import Params, choice, flag, integer, malformed, need, text
+from gridops.venue.params import Params, choice, flag, integer, need, text
 from gridops.venue.world import Market, World
 
 MAX_WAITING = 200
@@ -62,9 +62,7 @@ def _draft(world: World, account: Account, market: Market, params: Params) -> Al
         reduce_only=reduces or closes,
         close_position=closes,
         price_protect=bool(flag(params, "priceProtect")),
-        stp=choice(
-            params, "selfTradePreventionMode", ordering.STP_MODES, "EXPIRE_MAKER", malformed("selfTradePreventionMode")
-        ),
+        stp=choice(params, "selfTradePreventionMode", ordering.STP_MODES, "EXPIRE_MAKER"),
         price_match=text(params, "priceMatch") or "NONE",
         gtd_ms=ordering.good_till(world, params, tif),
         created_ms=world.now_ms,

@@ -8,13 +8,13 @@ from decimal import Decimal
 from gridops.venue import filters
 from gridops.venue.algos import TRAILING, WORKING_TYPES, Trigger
 from gridops.venue.errors import VenueError
-from gridops.venue.params import Params, choice, malformed, number, text
+from gridops.venue.params import Params, choice, number, text
 from gridops.venue.world import Market
 
 
 def trigger(market: Market, params: Params, side: str, kind: str, at: str, activation: str) -> Trigger:
     """The condition of a conditional order; parameters are named differently on the two routes."""
-    working = choice(params, "workingType", WORKING_TYPES, "CONTRACT_PRICE", malformed("workingType"))
+    working = choice(params, "workingType", WORKING_TYPES, "CONTRACT_PRICE")
     if kind != TRAILING:
         return Trigger(side, kind, filters.price_ticks(market, params, at), working)
     distance = number(params, "callbackRate")

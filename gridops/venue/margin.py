@@ -110,10 +110,19 @@ def order_notional(account: Account, market: Market) -> tuple[Decimal, Decimal]:
     return value * account.bid_value.get(symbol, 0), value * account.ask_value.get(symbol, 0)
 
 
-def of_symbol(account: Account, market: Market, extra_bid: Decimal = ZERO, extra_ask: Decimal = ZERO) -> SymbolMargin:
-    """Margin of a symbol, with further resting value if asked: what a new order would make of it."""
+def initial_with(account: Account, market: Market, now: SymbolMargin, bid: Decimal, ask: Decimal) -> Decimal:
+    """Initial margin of a symbol with that much more resting to buy and to sell."""
+    bid, ask = now.bid_notional + bid, now.ask_notional + ask
+    if account.dual_side:
+        worst = now.size + bid + ask
+    else:
+        worst = max(abs(now.notional + bid), abs(now.notional - ask), now.size)
+    return now.position_initial + (worst - now.size) / account.leverage_of(market.spec.symbol)
+
+
+def of_symbol(account: Account, market: Market) -> SymbolMargin:
+    """Margin of a symbol: its positions and its orders."""
     bid, ask = order_notional(account, market)
-    bid, ask = bid + extra_bid, ask + extra_ask
     if not account.dual_side:
         return _figures(account, market, BOTH, bid, ask)
     long, short = _figures(account, market, LONG, bid, ZERO), _figures(account, market, SHORT, ZERO, ask)

@@ -11,14 +11,13 @@ import orjson
 from gridops.venue import amending, matching, order_views, ordering
 from gridops.venue.account import Account
 from gridops.venue.errors import VenueError
-from gridops.venue.orders import AUTOCLOSE, CANCELED, EXPIRED, NEW, Order
+from gridops.venue.memory import remembered
+from gridops.venue.orders import AUTOCLOSE, CANCELED, NEW
 from gridops.venue.params import Params, bounded, integer, malformed, need, text
 from gridops.venue.routes import private
 from gridops.venue.world import Countdown, Market, World
 
 _DAY_MS = 86_400_000
-_UNFILLED_KEPT_MS = 3 * _DAY_MS
-_KEPT_MS = 90 * _DAY_MS
 _WINDOW_MS = 7 * _DAY_MS
 
 
@@ -73,15 +72,6 @@ def query(world: World, account: Account, params: Params) -> dict[str, Any]:
     if order is None or not remembered(world, order):
         raise VenueError(-2013, "Order does not exist.")
     return order_views.query(market, order)
-
-
-def remembered(world: World, order: Order) -> bool:
-    """An order that ended unfilled is forgotten after three days, any ended order after ninety."""
-    if order.open:
-        return True
-    age = world.now_ms - order.updated_ms
-    unfilled = order.status in (CANCELED, EXPIRED) and not order.filled_lots
-    return age <= (_UNFILLED_KEPT_MS if unfilled else _KEPT_MS)
 
 
 @private("GET", "/fapi/v1/openOrder")
@@ -189,7 +179,7 @@ def amendments(world: World, account: Account, params: Params) -> list[dict[str,
     """Amendment history of one order, newest first."""
     market = world.market(need(params, "symbol"))
     order = ordering.find(world, account, market, params, "origClientOrderId")
-    if order is None:
+    if order is None or not remembered(world, order):
         raise VenueError(-2013, "Order does not exist.")
     limit = bounded(params, "limit", 50, 100)
     start, end = integer(params, "startTime") or 0, integer(params, "endTime")

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from gridops.domain.values import value
 from gridops.venue import conditions, filters, margin, matching, private
-from gridops.venue.account import Account
+from gridops.venue.account import ZERO, Account
 from gridops.venue.algos import CONDITIONAL_TYPES
 from gridops.venue.errors import VenueError
 from gridops.venue.orders import BOTH, BUY, CANCELED, LONG, SELL, SHORT, Order, closing
@@ -65,7 +65,7 @@ def draft(world: World, account: Account, params: Params) -> Draft:
         price_ticks=limit_price(market, params, wanted) if limited else 0,
         lots=lots,
         reduce_only=reduce_only,
-        stp=choice(params, "selfTradePreventionMode", STP_MODES, "EXPIRE_MAKER", malformed("selfTradePreventionMode")),
+        stp=choice(params, "selfTradePreventionMode", STP_MODES, "EXPIRE_MAKER"),
         price_match=text(params, "priceMatch") or "NONE",
         gtd_ms=good_till(world, params, tif),
         created_ms=world.now_ms,
@@ -241,15 +241,15 @@ def reduce_room(account: Account, order: Order, lots: int) -> None:
 def affordable(world: World, account: Account, market: Market, side: str, extra: Decimal) -> None:
     """-2019 when the added quote value binds more margin than is free, -2027 beyond the leverage bracket."""
     now = margin.of_symbol(account, market)
-    bid, ask = (extra, Decimal(0)) if side == BUY else (Decimal(0), extra)
-    then = margin.of_symbol(account, market, bid, ask)
-    added = then.initial - now.initial
+    bid, ask = (extra, ZERO) if side == BUY else (ZERO, extra)
+    then = margin.initial_with(account, market, now, bid, ask)
+    added = then - now.initial
     if added <= 0:
         return
     if added > margin.of_account(world, account, market.spec.quote_asset, (market, now)).available:
         raise VenueError(-2019, "Margin is insufficient.")
     leverage = account.leverage_of(market.spec.symbol)
-    if then.initial * leverage > margin.max_notional(leverage):
+    if then * leverage > margin.max_notional(leverage):
         raise VenueError(-2027, "Exceeded the maximum allowable position at current leverage.")
 
 

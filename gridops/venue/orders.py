@@ -50,9 +50,12 @@ class Amendment:
     modify_id: int | None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Order:
-    """Price in ticks (0 for MARKET), quantity in lots. `ahead` is the outside quantity still in front of it."""
+    """Price in ticks (0 for MARKET), quantity in lots. `ahead` is the outside quantity still in front of it.
+
+    An order equals itself only: queues and indexes look for this very one.
+    """
 
     order_id: int
     account_id: str

@@ -82,11 +82,11 @@ def number(params: Params, name: str) -> Decimal:
     return amount
 
 
-def choice(params: Params, name: str, allowed: tuple[str, ...], default: str, error: VenueError) -> str:
-    """One of a closed set of words, else the given refusal."""
+def choice(params: Params, name: str, allowed: tuple[str, ...], default: str, error: VenueError | None = None) -> str:
+    """One of a closed set of words, else the given refusal or -1102."""
     value = text(params, name)
     if value is None:
         return default
     if value not in allowed:
-        raise error
+        raise error or malformed(name)
     return value

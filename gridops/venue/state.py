@@ -19,7 +19,7 @@ from gridops.venue.market.events import SymbolSpec
 from gridops.venue.ordering import register
 from gridops.venue.world import World
 
-FORMAT = 3
+FORMAT = 4
 
 _CLASSES: dict[str, type[Any]] = {
     kind.__name__: kind
@@ -47,7 +47,7 @@ _CLASSES: dict[str, type[Any]] = {
     )
 }
 Frozen = dict[int, orjson.Fragment]
-"""Encoded rows by object identity; their objects live as long as the world that holds the cache."""
+"""Encoded rows by object identity; who forgets such an object takes its row out."""
 
 # Written once and never changed; a terminal order is the third such thing.
 _FINAL = (account.Income, account.MarginChange, account.Trade)

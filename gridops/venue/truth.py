@@ -9,7 +9,7 @@ from gridops.venue.world import World
 
 
 def report(world: World) -> dict[str, Any]:
-    """Accounts, every order ever, fills, income rows, book tops, invariant violations; decimals as strings."""
+    """Accounts, orders, fills and income as far as remembered, book tops, violations; decimals as strings."""
     return {
         "now_ms": world.now_ms,
         "accounts": {name: _account(world, account) for name, account in world.accounts.items()},

@@ -115,6 +115,8 @@ class World:
     next_priority: int = 1
     next_amendment_id: int = 1
     pending_amends: list[int] = field(default_factory=list)
+    swept_ms: int = 0
+    """When the memory was cleared last."""
     algos: dict[int, Algo] = field(default_factory=dict)
     next_algo_id: int = 2_000_000_000_000_001
     waiting: dict[str, dict[int, Algo | Order]] = field(default_factory=dict, metadata={"transient": True})

@@ -14,6 +14,7 @@ ROWS = {
     "B6": "b6_frame_to_order",
     "B7": "b7_cold_process",
     "B8": "b8_journal",
+    "B10": "b10_venue_core",
     "B11": "b11_rules",
 }
 RESULTS = Path(__file__).with_name("RESULTS.md")
