@@ -208,7 +208,7 @@ ASSUMPTIONS: tuple[Assumption, ...] = (
     Assumption("hedge-closing", "In hedge mode an order that closes a side counts as reduce-only and shows it."),
     Assumption("hedge-margin", "In hedge mode both positions and the orders that open either bind margin in full."),
     Assumption("isolated-fees", "Commissions of an isolated position are paid from the cross balance."),
-    Assumption("isolated-close", "A partial close releases its share of the isolated margin; the rest covers more loss."),
+    Assumption("isolated-close", "A partial close releases its share of the margin; the rest covers more loss."),
     Assumption("isolated-take-out", "A loss and the initial margin at the mark cannot be taken out of a position."),
     Assumption("margin-history", "The margin history lists deliberate changes only, not what fills moved."),
     Assumption("conditional-memory", "A conditional order that became no order is known for three days."),
