@@ -38,6 +38,9 @@ class RouteContext:
     now_ms: int
     other_units: int = 0
     """Worst-case exposure of the account's other symbols."""
+    bid_lots: int = 0
+    ask_lots: int = 0
+    """Visible at the touch, our own included; 0 = not told."""
     unbooked_units: tuple[int, int] = (0, 0)
     """Bought and sold by orders that ended, known of, and not in `position_lots` yet."""
     lease_epoch: int = 0

@@ -10,7 +10,7 @@ Operations that wait (`after`) need not be stored: once the facts they wait for 
 
 from collections.abc import Sequence
 
-from gridops.decide.costs import FREE, amend_cost, cost_of
+from gridops.decide.costs import FREE, amend_cost, cost_of, queue_cbps
 from gridops.decide.pairing import pair_up
 from gridops.decide.route_context import RouteContext
 from gridops.decide.router_rules import Case, Rule, judge, shape
@@ -125,7 +125,7 @@ def _keep(target: Target, order: Order, draft: _Draft, ctx: RouteContext) -> boo
     if not settled:
         draft.choices.append(_kept(target, order, rest, _IN_FLIGHT, None, None))
     elif off_ticks or off_lots:
-        price = draft.prices.get(rest)
+        price = draft.prices.get(rest) if order.ahead_lots < 0 else amend_cost(rest, queue_cbps(order, ctx))
         if price is None:
             price = draft.prices[rest] = amend_cost(rest)
         draft.choices.append(_kept(target, order, rest, _WITHIN, AMEND, price))
@@ -151,6 +151,7 @@ def _kept(
         cost=FREE,
         runner_up=other,
         runner_up_cost=price,
+        ahead_lots=order.ahead_lots,
     )
 
 
@@ -172,6 +173,9 @@ def _slack(case: Case, reason: RouterReason, draft: _Draft) -> None:
     if case.target is None or case.order is None or not case.price_held:
         return
     off_ticks = case.to_ticks - case.order.price_ticks
+    if abs(off_ticks) > case.ctx.band_ticks:
+        # Its place alone keeps it, and places change with any tick.
+        draft.restless = True
     draft.up_ticks = min(draft.up_ticks, case.ctx.band_ticks - off_ticks)
     draft.down_ticks = min(draft.down_ticks, case.ctx.band_ticks + off_ticks)
 
@@ -219,6 +223,7 @@ def _choice(
     order, target = case.order, case.target
     rest = order.remaining if order is not None else 0
     working, wanted = order is not None, target is not None
+    place_cbps = queue_cbps(order, case.ctx) if order is not None else 0
     return Choice(
         symbol=case.ctx.symbol,
         level=case.level,
@@ -230,11 +235,14 @@ def _choice(
         from_lots=rest,
         to_ticks=case.to_ticks,
         to_lots=case.to_lots,
-        cost=cost_of(decision, working=working, wanted=wanted, queue_lots=rest),
+        cost=cost_of(decision, working=working, wanted=wanted, queue_lots=rest, queue_cbps=place_cbps),
         gate=refused.gate if refused is not None else None,
         retry_ms=retry_ms,
         runner_up=other,
-        runner_up_cost=None if other is None else cost_of(other, working=working, wanted=wanted, queue_lots=rest),
+        runner_up_cost=None
+        if other is None
+        else cost_of(other, working=working, wanted=wanted, queue_lots=rest, queue_cbps=place_cbps),
+        ahead_lots=order.ahead_lots if order is not None else -1,
     )
 
 

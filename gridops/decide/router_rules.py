@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR
 
+from gridops.decide.costs import hold_ticks
 from gridops.decide.route_context import RouteContext
 from gridops.decide.words import BUY, GTX, INTENT, LIMIT, MARKET, SENT, UNKNOWN
 from gridops.domain.orders import Order
@@ -120,7 +121,7 @@ def _compare(case: Case, order: Order, target: Target) -> None:
         case.to_lots = rest
     rules = case.ctx.rules
     case.unchanged = case.same_cohort and order.price_ticks == target.price_ticks and rest == case.to_lots
-    case.price_held = abs(target.price_ticks - order.price_ticks) <= case.ctx.band_ticks
+    case.price_held = abs(target.price_ticks - order.price_ticks) <= hold_ticks(order, target, case.ctx)
     case.lots_held = abs(rest - case.to_lots) * 100 <= rules.hold_lots_pct * case.to_lots
     if order.reduce_only and case.reduce_excess and rest > case.to_lots:
         case.lots_held = False

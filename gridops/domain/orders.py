@@ -56,6 +56,10 @@ class Order:
     pending: PendingWrite | None = None
     absent_reads: int = 0
     """Consistent reads, each started after the settle time, that did not list an UNKNOWN order."""
+    ahead_lots: int = -1
+    """Estimate of what stands before it at its price; -1 = not seen at the touch since it was placed or moved."""
+    ahead_ticks: int = 0
+    """The price the estimate speaks of."""
 
     @property
     def remaining(self) -> int:

@@ -60,13 +60,15 @@ class Verdict:
 
 @record
 class Cost:
-    """What an operation spends. `bare_ms` = expected time a level has no order; `queue_lots` = place given up."""
+    """What an operation spends. `bare_ms` = expected time a level has no order; `queue_lots` = lots losing a place."""
 
     calls: int = 0
     weight: int = 0
     orders: int = 0
     bare_ms: int = 0
     queue_lots: int = 0
+    queue_cbps: int = 0
+    """What the place given up is worth, in cbps of its notional; 0 away from the touch."""
 
 
 @record
@@ -112,6 +114,8 @@ class Choice:
     """When a deferred decision will be tried again; 0 = at the next change."""
     runner_up: Decision | None = None
     runner_up_cost: Cost | None = None
+    ahead_lots: int = -1
+    """Estimate of the queue before the working order; -1 = it has not stood at the touch."""
 
 
 @record

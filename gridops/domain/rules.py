@@ -85,6 +85,8 @@ class HealthRules:
 class RouterRules:
     hold_band_pct: int = 100
     """An order is kept while it rests within this percent of the spacing around its target."""
+    queue_gain_pct: int = 100
+    """Share of a queue place's value that widens the band of an order at the touch."""
     hold_lots_pct: int = 20
     amend_supported: bool = True
     amend_headroom: int = 10

@@ -168,6 +168,8 @@ def _context(state: EngineState, symbol: SymbolState, increase: bool) -> RouteCo
         rules=rules.router,
         bid_ticks=view.bid_ticks,
         ask_ticks=view.ask_ticks,
+        bid_lots=view.bid_lots,
+        ask_lots=view.ask_lots,
         mark_ticks=facts.mark_ticks(symbol),
         position_lots=symbol.position_lots,
         venue_position_lots=gate_views.venue_lots(symbol),

@@ -3,11 +3,14 @@
 `observe` dispatches; the parts with more to say live beside it: fills, orders, reads.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import assert_never
 
 from gridops.decide import budget, deadman, fsm, regime, sync, volatility
 from gridops.decide.levels import rebase
+from gridops.decide.queue_place import UNSEEN, Touch, lots_ahead
+from gridops.decide.words import BUY, OPEN, PARTIAL
 from gridops.domain.events import (
     AccountReport,
     Boot,
@@ -30,6 +33,7 @@ from gridops.domain.events import (
     WriteReply,
 )
 from gridops.domain.market import MarketView
+from gridops.domain.orders import Order
 from gridops.domain.vocabulary import (
     FsmReason,
     OperatorCommand,
@@ -112,9 +116,30 @@ def _view(state: EngineState, view: MarketView, out: Out) -> None:
         return
     symbol.view = view
     if view.has_book:
+        _queues(symbol.orders.values(), known, view)
         volatility.observe_mid(symbol.volatility, view.mid2_ticks, view.book_event_ms)
         if state.health.book_invalid:
             state.health.book_invalid.pop(view.symbol, None)
+
+
+def _queues(orders: Iterable[Order], known: MarketView, view: MarketView) -> None:
+    """What stands before the orders at the touch, by what the two views and the trades between them show."""
+    bid, ask = view.bid_ticks, view.ask_ticks
+    for order in orders:
+        price = order.price_ticks
+        if price != bid and price != ask:
+            continue
+        if order.side is BUY and price == bid:
+            before, now = Touch(known.bid_ticks, known.bid_lots), Touch(bid, view.bid_lots)
+            traded = view.sold_lots
+        elif order.side is not BUY and price == ask:
+            before, now = Touch(known.ask_ticks, known.ask_lots), Touch(ask, view.ask_lots)
+            traded = view.bought_lots
+        else:
+            continue
+        if order.state is OPEN or order.state is PARTIAL:
+            ahead = order.ahead_lots if order.ahead_ticks == price else UNSEEN
+            order.ahead_lots, order.ahead_ticks = lots_ahead(ahead, order.remaining, before, now, traded), price
 
 
 def _account(state: EngineState, report: AccountReport, out: Out) -> None:

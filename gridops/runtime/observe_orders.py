@@ -5,6 +5,7 @@ only by an order query, the open list and the trades, each asked after the settl
 """
 
 from gridops.decide import sync
+from gridops.decide.queue_place import UNSEEN
 from gridops.domain.events import OrderReport, WriteReply
 from gridops.domain.ids import ordinary, owner
 from gridops.domain.orders import Order, VenueOrder
@@ -84,6 +85,8 @@ def _amended(order: Order, price_ticks: int, lots: int, at_ms: int) -> None:
     if at_ms >= order.updated_ms:
         order.price_ticks, order.lots = price_ticks, lots
     order.amends += 1
+    # Any amend goes to the back of the queue, that of the quantity alone too.
+    order.ahead_lots = UNSEEN
 
 
 def _reprice(order: Order, price_ticks: int, lots: int, at_ms: int) -> None:

@@ -128,11 +128,13 @@ def liquidation_bps(symbol: SymbolState) -> Decimal | None:
 
 
 def queue_bound(symbol: SymbolState, order: Order) -> int | None:
-    """Most lots that can stand before an order at the touch; None away from it, where the feed says nothing."""
+    """Lots that are thought to stand before an order at the touch; None away from it, where the feed says nothing."""
     view = symbol.view
     touch, shown = (view.bid_ticks, view.bid_lots) if order.side is Side.BUY else (view.ask_ticks, view.ask_lots)
     if order.price_ticks != touch or not view.has_book:
         return None
+    if order.ahead_lots >= 0 and order.ahead_ticks == order.price_ticks:
+        return order.ahead_lots
     return max(0, shown - order.remaining)
 
 

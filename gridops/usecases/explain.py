@@ -115,6 +115,7 @@ def cost_text(cost: Cost) -> str:
         (cost.orders, "order" if cost.orders == 1 else "orders"),
         (cost.bare_ms, "ms bare"),
         (cost.queue_lots, "lots of queue place"),
+        (cost.queue_cbps, "cbps that the place is worth"),
     ]
     return ", ".join(f"{count} {name}" for count, name in parts if count) or "nothing"
 
