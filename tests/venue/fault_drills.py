@@ -254,7 +254,7 @@ async def _changed_mode(play: Play) -> Any:
             SYMBOL, "market", side, 0.1, None, {"positionSide": position, "newClientOrderId": position}
         )
     held = [[row["side"], row["contracts"]] for row in await play.client.fetch_positions([SYMBOL], {"useV2": True})]
-    back = {"verb": "venue.external", "what": "mode", "dual": False}
+    back: dict[str, Any] = {"verb": "venue.external", "what": "mode", "dual": False}
     refused = [(await play.venue.control("fault", **back)).json["failure"]]
     await play.client.cancel_all_orders(SYMBOL)
     refused.append((await play.venue.control("fault", **back)).json["failure"])
