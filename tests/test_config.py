@@ -35,6 +35,15 @@ def _refusal(tmp_path: Path, text: str) -> str:
         ("[grid]\nlevels = true\n", ["grid.levels = True", "no numbers"]),
         ("[grid]\nlevels = 1e99999999999\n", ["1e99999999999 is beyond any range"]),
         ("[grid]\nsymbols = ['btc/usdt']\n", ["grid.symbols", "btc/usdt"]),
+        (
+            "[health]\nshadow = ['drawdown']\n",
+            ["health.shadow", "drawdown may not be in shadow", "kill, lease, drawdown"],
+        ),
+        ("[health]\nshadow = ['lease_lost']\n", ["lease_lost may not be in shadow", "possible are feed_stale"]),
+        ("[health]\nshadow = ['kill_switch']\n", ["kill_switch may not be in shadow"]),
+        ("[health]\nshadow = ['journal_failed']\n", ["journal_failed may not be in shadow"]),
+        ("[health]\nspread_mid_bps = 3\n", ["spread_mid_bps = 3", "not in this order"]),
+        ("[grid]\nlow_price = 9\nhigh_price = 9\n", ["low_price = 9 is not below high_price = 9"]),
         ("[risk]\nmax_drawdown = 5\n", ["risk.max_drawdown = 5", "below 1", "a part of one, not percent"]),
         ("[risk]\nmax_drawdown = '5%'\n", ["risk.max_drawdown = '5%'", "not percent"]),
         ("[risk]\nsymbol_cap = 50000\n", ["symbol_cap = 50000 is above account_cap = 20000", "gridops.toml"]),
@@ -121,3 +130,12 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "latin.toml").write_bytes(b"[grid]\n# \xe9\n")
     with pytest.raises(ConfigError, match="not UTF-8"):
         load(file=tmp_path / "latin.toml", environment={})
+
+
+def test_conditions_in_shadow_reach_the_rules_from_file_and_environment(tmp_path: Path) -> None:
+    file = tmp_path / "gridops.toml"
+    file.write_text("[health]\nshadow = ['feed_stale', 'loop_lag', 'feed_stale']\n")
+    assert load(file=file, environment={}).settings.rules().health.shadow == ("feed_stale", "loop_lag")
+    named = load(file=file, environment={"GRIDOPS_HEALTH__SHADOW": "disk_low, venue_down"})
+    assert named.settings.rules().health.shadow == ("disk_low", "venue_down")
+    assert load(file=None, environment={}).settings.rules().health.shadow == ()

@@ -106,7 +106,8 @@ def read_signal(name: str, text: str, ttl_s: float) -> SetSignal:
     scaled = words.get(text.lower())
     if scaled is None and name == signals.TOXICITY:
         with suppress(ArithmeticError):
-            scaled = int(Decimal(text) * 1_000)
+            # The comparison refuses NaN, and what is too large is never turned into an integer.
+            scaled = int(Decimal(text) * 1_000) if 0 <= Decimal(text) <= 3 else None
     if scaled is None or not low <= scaled <= high:
         numbers = " or a number from 0 to 3" if name == signals.TOXICITY else ""
         raise ConfigError(f"{name} = {text!r} is refused", hint=f"allowed: {', '.join(words)}{numbers}")

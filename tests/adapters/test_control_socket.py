@@ -114,6 +114,30 @@ def test_a_stop_may_name_its_mode_and_needs_no_reason() -> None:
         parse_request(b'{"v":1,"command":"stop","stop_mode":["flatten"]}')
 
 
+def test_a_signal_carries_exactly_its_three_fields() -> None:
+    def asked(signal: str, command: str = "signal") -> bytes:
+        return f'{{"v":1,"command":"{command}","reason":"x","signal":{signal}}}'.encode()
+
+    good = '{"name":"toxicity","scaled":2000,"ttl_ms":60000}'
+    assert parse_request(asked(good))["signal"] == {"name": "toxicity", "scaled": 2000, "ttl_ms": 60000}
+    assert parse_request(b'{"v":1,"command":"status"}')["signal"] is None
+    for bad in (
+        asked("null"),
+        asked("[]"),
+        asked('{"name":"toxicity","scaled":2000}'),
+        asked('{"name":"toxicity","scaled":2000,"ttl_ms":1,"source":"me"}'),
+        asked('{"name":"toxicity","scaled":true,"ttl_ms":1}'),
+        asked('{"name":"toxicity","scaled":2.5,"ttl_ms":1}'),
+        asked('{"name":["toxicity"],"scaled":1,"ttl_ms":1}'),
+        asked(f'{{"name":"{"x" * 41}","scaled":1,"ttl_ms":1}}'),
+        asked(f'{{"name":"toxicity","scaled":{"9" * 41},"ttl_ms":1}}'),
+        asked(good, "pause"),
+        b'{"v":1,"command":"signal","signal":' + good.encode() + b"}",
+    ):
+        with pytest.raises(Malformed):
+            parse_request(bad)
+
+
 async def test_another_user_is_turned_away(
     server: ControlServer, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

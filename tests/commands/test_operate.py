@@ -50,6 +50,46 @@ def test_author_and_acceptance_travel_along(cli: Runner, home: Home) -> None:
     assert engine.asked[0]["author"] == "anna" and engine.asked[0]["accept_position"] is True
 
 
+@pytest.mark.parametrize(
+    ("words", "carried"),
+    [
+        (["toxicity", "high"], {"name": "toxicity", "scaled": 2_000, "ttl_ms": 60_000}),
+        (["toxicity", "1.25", "--ttl", "5m"], {"name": "toxicity", "scaled": 1_250, "ttl_ms": 300_000}),
+        (["loss_streak", "on"], {"name": "loss_streak", "scaled": 1, "ttl_ms": 60_000}),
+        (["maintenance", "OFF", "--ttl", "2s"], {"name": "maintenance", "scaled": 0, "ttl_ms": 2_000}),
+    ],
+)
+def test_a_signal_travels_with_its_value_and_lifetime(
+    cli: Runner, home: Home, words: list[str], carried: dict[str, Any]
+) -> None:
+    home.ensure()
+    engine = Engine()
+    with serving(home, engine.handle):
+        ran = cli("fsm", "signal", *words, "--reason", "drill")
+    assert ran.code == 0, ran
+    assert (engine.asked[0]["command"], engine.asked[0]["signal"]) == ("signal", carried)
+    assert ran.refs("out")[0].mode is EvidenceMode.FSM
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["mood", "high"], "one of toxicity, loss_streak, maintenance"),
+        (["toxicity", "4"], "low, mid, high or a number from 0 to 3"),
+        (["toxicity", "nan"], "low, mid, high"),
+        (["toxicity", "1e999999999"], "low, mid, high"),
+        (["maintenance", "1"], "on, off"),
+        (["toxicity", "high", "--ttl", "soon"], "90s"),
+    ],
+)
+def test_a_signal_that_is_none_is_refused_before_anybody_is_asked(
+    cli: Runner, home: Home, words: list[str], told: str
+) -> None:
+    home.ensure()
+    ran = cli("fsm", "signal", *words, "--reason", "drill")
+    assert ran.code == ExitCode.USAGE and told in ran.err
+
+
 def test_a_refusal_of_the_engine_is_exit_4_and_evidence(cli: Runner, home: Home) -> None:
     home.ensure()
     engine = Engine(accepted=False, detail="not flat")
