@@ -65,7 +65,7 @@ def _arg(arg: Arg) -> str:
 
 def _report(report: DrillReport) -> list[str]:
     detect = "nothing was noticed" if report.detect_ms is None else f"detected after {report.detect_ms / 1_000:.3f} s"
-    safe = "no state forbade risk" if report.safe_ms is None else f"safe after {report.safe_ms / 1_000:.3f} s"
+    safe = "own orders rested on" if report.safe_ms is None else f"safe after {report.safe_ms / 1_000:.3f} s"
     share = report.worst_exposure * 100 / report.cap if report.cap else 0
     figures = f"{detect}, {safe}, worst exposure {report.worst_exposure} of {report.cap}"
     lines = [f"seed {report.seed}: {figures} ({share:.0f} %), {age(report.virtual_ms)} of virtual time"]

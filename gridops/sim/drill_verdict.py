@@ -93,9 +93,9 @@ def detect_ms(scene: Scene) -> int | None:
 
 
 def safe_ms(scene: Scene) -> int | None:
-    """From the fault until, in the first state that forbids it, nothing that raises risk rests at the venue any more.
+    """From the fault until nothing that raises risk rests at the venue any more, and nothing did until quoting resumed.
 
-    None when the fault led into no such state, or nothing was ever taken away.
+    None when the fault led into no state that forbids risk, or when some rested all the while.
     """
     fault = scene.fault_ms()
     closing = _first(at for at, move in scene.tape.transitions(fault) if move.to_state not in OPENING)
@@ -103,7 +103,11 @@ def safe_ms(scene: Scene) -> int | None:
         return None
     again = _first(at for at, move in scene.tape.transitions(closing) if move.to_state in OPENING)
     until = scene.end_ms if again is None else again
-    return _quiet_since(scene, closing, until, fault)
+    safe = None if scene.tape.point_at(fault).risk_rests else 0
+    for point in scene.tape.points:
+        if fault <= point.at_ms < until:
+            safe = None if point.risk_rests else point.at_ms - fault if safe is None else safe
+    return safe
 
 
 def worst_units(scene: Scene) -> int:

@@ -2,10 +2,13 @@
 
 import json
 import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from gridops.decide.fsm import FsmMemory, Signal, SignalsOf, drive
 from gridops.decide.fsm_table import ROWS, as_rows, index, next_row
 from gridops.domain.vocabulary import FsmEvent, FsmReason, FsmState
 
@@ -60,6 +63,51 @@ def test_the_table_equals_its_fixture() -> None:
     if os.environ.get("GRIDOPS_WRITE_FIXTURES"):
         FIXTURE.write_text("[\n" + ",\n".join("  " + json.dumps(row) for row in as_rows()) + "\n]\n")
     assert as_rows() == json.loads(FIXTURE.read_text()), "intended? run this test with GRIDOPS_WRITE_FIXTURES=1"
+
+
+def only(wanted: FsmState, signal: Signal) -> SignalsOf:
+    """One event is true in one state, and nothing anywhere else."""
+    return lambda state, _: [signal] if state is wanted else []
+
+
+def test_every_row_of_the_fixture_is_executed_by_the_machine() -> None:
+    """Each row by itself: its event alone is true, and the machine ends where the fixture says."""
+    rows = json.loads(FIXTURE.read_text())
+    for row in rows:
+        state = FsmState(row["state"])
+        memory = FsmMemory(state=state)
+        moves = drive(memory, only(state, Signal(FsmEvent(row["event"]), FsmReason(row["reason"]), "")), 1)
+        assert memory.state == row["to"]
+        assert [(move.event, move.reason) for move in moves] == (
+            [(row["event"], row["reason"])] if row["to"] != row["state"] else []
+        )
+    print(f"{len(rows)} rows of the fixture executed, {len(ROWS)} rows in the table")
+    assert len(rows) == len(ROWS)
+
+
+def test_two_hash_seeds_give_one_digest_of_the_table() -> None:
+    program = (
+        "import json, hashlib; from gridops.decide.fsm_table import TABLE, as_rows; "
+        "print(hashlib.sha256(json.dumps([as_rows(), [str(row) for row in TABLE.values()]]).encode()).hexdigest())"
+    )
+    told = {
+        subprocess.run(
+            [sys.executable, "-c", program], env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }  # fmt: skip
+    assert len(told) == 1 and len(told.pop().strip()) == 64
+
+
+@pytest.mark.parametrize("damage", ["dropped", "doubled", "reason"])
+def test_a_damaged_fixture_is_not_the_table(damage: str) -> None:
+    rows = json.loads(FIXTURE.read_text())
+    if damage == "reason":
+        rows[30]["reason"] = "held" if rows[30]["reason"] != "held" else "latched"
+    else:
+        rows[30:31] = [] if damage == "dropped" else [rows[30], rows[30]]
+    assert rows != as_rows()
 
 
 def test_a_dropped_a_doubled_and_a_changed_row_are_noticed() -> None:
