@@ -71,6 +71,7 @@ class Trip:
 
     @property
     def gross(self) -> Decimal:
+        """Money out less money in: the result of a closed trip, of an open one without the worth of what is open."""
         return self.instrument.unit * ((self.exit_units - self.entry_units) * self.side) + self.carry
 
     @property
@@ -91,16 +92,6 @@ class Trip:
         kind = "episode" if self.episode else "rung"
         return sha256(f"{kind}|{self.symbol}|{self._owned()}".encode()).hexdigest()[:16]
 
-    def entry_price(self) -> Decimal:
-        return self.instrument.tick_size * self.entry_units / self.lots if self.lots else ZERO
-
-    def exit_price(self) -> Decimal:
-        return self.instrument.tick_size * self.exit_units / self.closed_lots if self.closed_lots else ZERO
-
-    def gross_at(self, mark: Decimal) -> Decimal:
-        """Result if what is open were closed at this price, without costs."""
-        return self.gross + mark * self.instrument.step_size * (self.open_lots * self.side)
-
     def net(self, rates: "Rates") -> Decimal:
         """Gross minus fees plus funding, in the settlement asset; fees without a rate are not in it."""
         return self.gross - self.fees(rates)[0] + self.funding
@@ -115,11 +106,6 @@ class Trip:
             else:
                 total += (money(amount_e8) * rate).quantize(Decimal("1e-8"), ROUND_HALF_EVEN)
         return total, whole
-
-    def net_bps(self, rates: "Rates") -> Decimal:
-        """Net over the entry's notional, to a tenth."""
-        entry = self.instrument.unit * self.entry_units
-        return (self.net(rates) * 10_000 / entry).quantize(Decimal("0.1"), ROUND_HALF_EVEN) if entry else ZERO
 
     def fill_ids(self) -> list[int]:
         """Trade ids it owns lots of, in the venue's order; the opening position has none."""

@@ -27,6 +27,8 @@ LOOKS = (
     ("venue", "list"),
     ("drill", "list"),
     ("drill", "words"),
+    ("roundtrip", "list"),
+    ("roundtrip", "report"),
 )
 """Commands that change nothing, by their words."""
 _SH = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -13,6 +13,7 @@ from tests.commands.test_help import EVERY
 
 # What a command needs beside its name, so that it runs instead of being refused for its words.
 WORDS = {
+    ("roundtrip", "show"): ["0123abcd"],
     ("fsm", "pause"): ["--reason", "x"],
     ("fsm", "resume"): ["--reason", "x"],
     ("fsm", "ack"): ["--reason", "x"],
@@ -31,8 +32,10 @@ VIEWS = [
     ["evidence", "list"],
     ["evidence", "verify"],
     ["venue", "list"],
+    ["roundtrip", "list"],
+    ["roundtrip", "report"],
 ]
-GROUPS = {("fsm",), ("evidence",), ("config",)}
+GROUPS = {("fsm",), ("evidence",), ("config",), ("roundtrip",), ("drill",)}
 COMMANDS = [path for path in EVERY if path not in GROUPS]
 
 

@@ -1,0 +1,441 @@
+"""An account's history for round trips and the tie-out, read once from its journal, beside an engine or after it.
+
+What the engine booked comes from its records, what the venue said from the journaled inputs; the two are kept apart, so
+that they can be compared. It decodes only the fields it wants, re-runs no step and writes nothing.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+
+from gridops.adapters.journal_reader import JournalReader
+from gridops.decide.ledger import COMMISSION, FROM_FILLS, REALISED, Key, Rows
+from gridops.decide.roundtrip_fills import OUTSIDE, Fills, e8
+from gridops.decide.roundtrip_marks import Marks
+from gridops.decide.tieout import WalletRead
+from gridops.domain.instrument import Instrument
+from gridops.errors import JournalError
+from gridops.runtime.ports_journal import InputRow
+
+PROGRESS_EVERY = 50_000
+CHUNK = 2_048
+_QUIET_END = b",[],[]]"
+"""How a row ends that led to no record and no effect."""
+_FIRST_FILLED = b'[["Filled",{"fill":{'
+_FILLED_AT = len(b'[["Filled",')
+_TELLING = (b'["Filled"', b'["Booked"', b'["RegimeChanged"')
+_ZEROS = frozenset({"0", "0E-8", "0.00000000"})
+
+
+class _Header(msgspec.Struct):
+    venue_ms: int
+
+
+class _Row(msgspec.Struct, array_like=True):
+    header: _Header
+    kind: str
+    event: msgspec.Raw
+    records: list[tuple[str, msgspec.Raw]]
+
+
+class _View(msgspec.Struct):
+    symbol: str
+    bid_ticks: int
+    ask_ticks: int
+    book_event_ms: int
+
+
+class _ViewEvent(msgspec.Struct):
+    view: _View
+
+
+class _ViewRow(msgspec.Struct, array_like=True):
+    header: _Header
+    kind: str
+    event: _ViewEvent
+
+
+class _Boot(msgspec.Struct):
+    instruments: list[Instrument]
+
+
+class _Fill(msgspec.Struct):
+    symbol: str
+    trade_id: int
+    client_id: str
+    side: str
+    level: int
+    price_ticks: int
+    lots: int
+    fee: str
+    fee_asset: str
+    realised: str
+    maker: bool
+    at_ms: int
+    decision_mid2: int
+    intended_ticks: int
+
+
+class _Filled(msgspec.Struct):
+    fill: _Fill
+    position_lots: int
+
+
+class _Booked(msgspec.Struct):
+    kind: str
+    asset: str
+    symbol: str
+    amount: str
+    tran_id: str
+    at_ms: int
+
+
+class _Regime(msgspec.Struct):
+    symbol: str
+    to_regime: str
+
+
+class _Note(msgspec.Struct):
+    topic: str
+
+
+class _Position(msgspec.Struct):
+    symbol: str
+    lots: int
+    entry_price: Decimal
+    mark_price: Decimal
+    unrealised: Decimal
+
+
+class _Balance(msgspec.Struct):
+    asset: str
+    wallet: str
+
+
+class _Income(msgspec.Struct):
+    income_type: str
+    tran_id: str
+    symbol: str
+    asset: str
+    amount: str
+    at_ms: int
+    trade_id: str
+
+
+class _Head(msgspec.Struct):
+    kind: str
+    ok: bool
+
+
+class _Reply(msgspec.Struct):
+    started_ms: int
+    ended_ms: int
+    complete: bool
+    positions: list[_Position]
+    balances: list[_Balance]
+    incomes: list[_Income]
+
+
+class _StateSymbol(msgspec.Struct):
+    instrument: Instrument
+    position_lots: int
+
+
+class _State(msgspec.Struct):
+    symbols: dict[str, _StateSymbol]
+
+
+_ROW = msgspec.json.Decoder(_Row)
+_VIEW_ROW = msgspec.json.Decoder(_ViewRow)
+_FILLED = msgspec.json.Decoder(_Filled)
+_BOOKED = msgspec.json.Decoder(_Booked)
+_REGIME = msgspec.json.Decoder(_Regime)
+_NOTE = msgspec.json.Decoder(_Note)
+_HEAD = msgspec.json.Decoder(_Head)
+_REPLY = msgspec.json.Decoder(_Reply)
+_BOOT = msgspec.json.Decoder(_Boot)
+
+
+@dataclass(slots=True)
+class History:
+    """What an account's journal tells. Times are the venue's."""
+
+    account: str = ""
+    rows: int = 0
+    as_of_ms: int = 0
+    """Wall time of the newest row."""
+    fills: dict[str, Fills] = field(default_factory=dict)
+    marks: dict[str, Marks] = field(default_factory=dict)
+    ours: Rows = field(default_factory=Rows)
+    """Everything booked, doubles included; rows of fills are added by `finish`."""
+    venue: Rows = field(default_factory=Rows)
+    reads: list[WalletRead] = field(default_factory=list)
+    """The opening entry first."""
+    covered_ms: int = 0
+    doubles: list[tuple[str, int]] = field(default_factory=list)
+    """(symbol, trade id) of fills that were booked a second time."""
+
+    def finish(self) -> None:
+        """Bring everything into the venue's order. Call once, after the last row."""
+        for fills in self.fills.values():
+            fills.sort()
+            self.ours.add_fills(fills)
+        for marks in self.marks.values():
+            marks.close()
+
+
+def read(path: Path, progress: Callable[[int, int], None] = lambda _done, _total: None) -> History:
+    """Read a whole journal; `progress(done, total)` is told now and then. JournalError when it cannot be read."""
+    with JournalReader(path) as journal:
+        newest, total = journal.last_row(), journal.count()
+        fold = Fold(journal.meta().account)
+        if newest is not None:
+            first = next(journal.rows(0, newest.seq))
+            before = journal.checkpoint_at(first.seq - 1)
+            if before is not None:
+                fold.resume(before.state)
+            for row in journal.rows(first.seq, newest.seq):
+                fold.take(row)
+                if fold.history.rows % PROGRESS_EVERY == 0:
+                    progress(fold.history.rows, total)
+    return fold.result()
+
+
+@dataclass(slots=True)
+class _Held:
+    """What is known of one symbol while rows come in."""
+
+    fills: Fills
+    ids: set[int] = field(default_factory=set)
+    position: int | None = None
+    """By the engine, after the newest fill; None before the first."""
+    waiting: list[_Fill] = field(default_factory=list)
+    jumps: int = 0
+
+
+class Fold:
+    """Takes journal rows in order."""
+
+    def __init__(self, account: str) -> None:
+        self.history = History(account=account)
+        self._orders: dict[str, int] = {"": OUTSIDE}
+        self._held: dict[str, _Held] = {}
+        self._read: dict[str, _Position] = {}
+        self._read_ms = 0
+        self._scale: dict[str, tuple[int, int]] = {}
+        self._regime: dict[str, str] = {}
+
+    def take(self, row: InputRow) -> None:
+        """Fold one row in. JournalError when it is not of this build's shape."""
+        history = self.history
+        history.rows += 1
+        history.as_of_ms = row.wall_ms
+        try:
+            if row.kind == "ViewChanged":
+                self._view(row.body)
+                if row.body.endswith(_QUIET_END):
+                    return
+            if row.kind == "OrderReport" and self._only_filled(row.body):
+                return
+            stored = _ROW.decode(row.body)
+            if row.kind == "Boot":
+                self._boot(stored)
+            reply = self._reply(stored.event) if row.kind == "QueryReply" else None
+            for kind, raw in stored.records:
+                self._record(kind, raw, stored.header.venue_ms, reply)
+        except (msgspec.MsgspecError, ValueError) as error:
+            raise JournalError(f"journal row {row.seq} cannot be accounted for: {error}") from error
+
+    def resume(self, state: bytes) -> None:
+        """The journal's oldest rows are archived: instruments and positions come from the state they led to."""
+        for symbol, held in msgspec.json.decode(state, type=_State).symbols.items():
+            self.history.fills[symbol] = Fills(held.instrument)
+            self._scale[symbol] = (1, 1)
+
+    def result(self) -> History:
+        history = self.history
+        opening = history.reads[0] if history.reads else None
+        for symbol, fills in history.fills.items():
+            held = self._held.get(symbol)
+            if held is not None:
+                self._store(held)
+            elif opening is not None:
+                self._open(fills, opening.lots.get(symbol, 0))
+        self._orders.clear()
+        self._held.clear()
+        history.finish()
+        return history
+
+    def _only_filled(self, body: bytes) -> bool:
+        """The common case without a look at the rest of the row: a trade, and records that tell nothing else."""
+        start = body.find(_FIRST_FILLED)
+        if start < 0:
+            return False
+        stop = body.find(b"}]", start) + 1
+        if any(body.find(word, stop) >= 0 for word in _TELLING):
+            return False
+        self._filled(_FILLED.decode(body[start + _FILLED_AT : stop]), None)
+        return True
+
+    def _view(self, body: bytes) -> None:
+        view = _VIEW_ROW.decode(body).event.view
+        if view.bid_ticks and view.ask_ticks:
+            marks = self.history.marks.get(view.symbol)
+            if marks is None:
+                marks = self.history.marks[view.symbol] = Marks()
+            tick, _ = self._scale.get(view.symbol, (1, 1))
+            marks.add(view.book_event_ms, (view.bid_ticks + view.ask_ticks) * tick)
+
+    def _boot(self, row: _Row) -> None:
+        for instrument in _BOOT.decode(row.event).instruments:
+            fills = self.history.fills.get(instrument.symbol)
+            if fills is None:
+                fills = self.history.fills[instrument.symbol] = Fills(instrument)
+            self._scale[instrument.symbol] = _scale(fills.instrument, instrument)
+            self._change(instrument.symbol, "unknown", row.header.venue_ms)
+
+    def _reply(self, event: msgspec.Raw) -> WalletRead | None:
+        head = _HEAD.decode(event)
+        if not head.ok or head.kind not in ("positions", "income"):
+            return None
+        reply = _REPLY.decode(event)
+        if head.kind == "income":
+            if reply.complete:
+                self.history.covered_ms = max(self.history.covered_ms, reply.started_ms)
+            for row in reply.incomes:
+                self._income(row)
+            return None
+        self._read = {each.symbol: each for each in reply.positions}
+        self._read_ms = reply.started_ms
+        found = WalletRead(
+            from_ms=reply.started_ms,
+            to_ms=reply.ended_ms,
+            wallets={each.asset: _whole(each.wallet) for each in reply.balances},
+            unrealised={each.symbol: each.unrealised for each in reply.positions},
+            marks={each.symbol: each.mark_price for each in reply.positions},
+            lots={each.symbol: each.lots for each in reply.positions},
+        )
+        if self.history.reads:
+            self.history.reads.append(found)
+        elif reply.balances:
+            self.history.reads = [found]
+        return found
+
+    def _income(self, row: _Income) -> None:
+        kind = row.income_type
+        ref = row.trade_id if kind in FROM_FILLS else row.tran_id
+        self.history.venue.add(Key(kind, row.symbol, row.asset), int(ref or row.tran_id), row.at_ms, _whole(row.amount))
+
+    def _record(self, kind: str, raw: msgspec.Raw, venue_ms: int, reply: WalletRead | None) -> None:
+        if kind == "Filled":
+            self._filled(_FILLED.decode(raw), venue_ms)
+        elif kind == "Booked":
+            self._booked(_BOOKED.decode(raw))
+        elif kind == "RegimeChanged":
+            changed = _REGIME.decode(raw)
+            self._change(changed.symbol, changed.to_regime, venue_ms)
+        elif kind == "Note" and reply is not None and _NOTE.decode(raw).topic == "opening_entry":
+            self.history.reads = [reply]
+
+    def _filled(self, said: _Filled, venue_ms: int | None) -> None:
+        fill = said.fill
+        symbol = fill.symbol
+        held = self._held.get(symbol)
+        if held is None:
+            held = self._held[symbol] = _Held(self.history.fills[symbol])
+        lots = fill.lots if fill.side == "BUY" else -fill.lots
+        if fill.trade_id in held.ids:
+            self._double(fill, said.position_lots, held)
+            return
+        held.ids.add(fill.trade_id)
+        if said.position_lots - lots != held.position:
+            self._jump(held, fill, said.position_lots - lots, venue_ms)
+        held.position = said.position_lots
+        held.waiting.append(fill)
+        if len(held.waiting) >= CHUNK:
+            self._store(held)
+
+    def _store(self, held: "_Held") -> None:
+        """Move what waits into the columns, a column at a time: that is several times cheaper than fill by fill."""
+        fills, rows, orders = held.fills, held.waiting, self._orders
+        tick, step = self._scale[fills.instrument.symbol]
+        fills.trade_id.extend([f.trade_id for f in rows])
+        fills.at_ms.extend([f.at_ms for f in rows])
+        fills.sign.extend([1 if f.side == "BUY" else -1 for f in rows])
+        fills.price.extend([f.price_ticks * tick for f in rows])
+        fills.lots.extend([f.lots * step for f in rows])
+        fills.level.extend([f.level for f in rows])
+        fills.order.extend([orders.setdefault(f.client_id, len(orders)) for f in rows])
+        fills.fee_e8.extend([_whole(f.fee) for f in rows])
+        fills.fee_asset.extend([fills.asset_number(f.fee_asset) for f in rows])
+        fills.realised_e8.extend([_whole(f.realised) for f in rows])
+        fills.maker.extend([f.maker for f in rows])
+        fills.mid2.extend([f.decision_mid2 * tick for f in rows])
+        fills.intended.extend([f.intended_ticks * tick for f in rows])
+        rows.clear()
+
+    def _double(self, fill: _Fill, position_lots: int, held: "_Held") -> None:
+        """Booked a second time: trips own it once, our ledger has it twice."""
+        settle = held.fills.instrument.settle_asset
+        ours, symbol = self.history.ours, fill.symbol
+        self.history.doubles.append((symbol, fill.trade_id))
+        ours.add(Key(REALISED, symbol, settle), fill.trade_id, fill.at_ms, _whole(fill.realised))
+        ours.add(Key(COMMISSION, symbol, fill.fee_asset), fill.trade_id, fill.at_ms, -_whole(fill.fee))
+        held.position = position_lots
+
+    def _jump(self, held: "_Held", fill: _Fill, before: int, venue_ms: int | None) -> None:
+        """The engine's position before this fill is not what fills made: the opening one, or a change unexplained."""
+        if held.position is None:
+            self._open(held.fills, before)
+            return
+        self._store(held)
+        lots = before - held.position
+        tick, step = self._scale[fill.symbol]
+        held.jumps += 1
+        at_ms = fill.at_ms if venue_ms is None else min(venue_ms, fill.at_ms)
+        held.fills.add(-held.jumps, at_ms, 1 if lots > 0 else -1, fill.price_ticks * tick, abs(lots) * step)
+
+    def _open(self, fills: Fills, lots: int) -> None:
+        """Enter what was there before the first fill, at the price the venue states for it."""
+        seen = self._read.get(fills.instrument.symbol)
+        if lots and seen is not None:
+            fills.opening_lots, fills.opening_price = lots, seen.entry_price
+            fills.opening_ms = self.history.reads[0].from_ms if self.history.reads else self._read_ms
+
+    def _booked(self, row: _Booked) -> None:
+        amount, kind = _whole(row.amount), row.kind.upper()
+        self.history.ours.add(Key(kind, row.symbol, row.asset), _ref(row.tran_id), row.at_ms, amount)
+        fills = self.history.fills.get(row.symbol)
+        if kind == "FUNDING_FEE" and fills is not None and row.asset == fills.instrument.settle_asset:
+            fills.funding.append((row.at_ms, amount))
+
+    def _change(self, symbol: str, regime: str, venue_ms: int) -> None:
+        fills = self.history.fills.get(symbol)
+        if fills is not None and self._regime.get(symbol) != regime:
+            fills.regimes.append((venue_ms, regime))
+            self._regime[symbol] = regime
+
+
+def _whole(text: str) -> int:
+    """Money text as whole 1e-8; the venue's own form has exactly eight decimals."""
+    if text in _ZEROS:
+        return 0
+    if text[-9:-8] == ".":
+        return int(text[:-9] + text[-8:])
+    return e8(Decimal(text))
+
+
+def _ref(tran_id: str) -> int:
+    """The venue's ids are numbers; an entry of our own making has a word."""
+    return int(tran_id) if tran_id.isdigit() else -int.from_bytes(tran_id.encode()[:7], "big")
+
+
+def _scale(old: Instrument, new: Instrument) -> tuple[int, int]:
+    """What a tick and a lot of a later run are in those of the first one."""
+    ticks, lots = new.tick_size / old.tick_size, new.step_size / old.step_size
+    if ticks != int(ticks) or lots != int(lots):
+        raise ValueError(f"{new.symbol}: tick or step became finer ({new.tick_size}, {new.step_size})")
+    return int(ticks), int(lots)
