@@ -6,12 +6,20 @@ under way, and a mismatch counts after two consistent reads.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 
 from gridops.domain.ids import owner
 from gridops.domain.orders import Order, VenueOrder
 from gridops.domain.rules import SyncRules
 from gridops.domain.values import record
 from gridops.domain.vocabulary import MismatchKind, OrderState, QueryKind, Severity
+
+_POSITIONS, _OPEN_ORDERS, _TRADES = QueryKind.POSITIONS, QueryKind.OPEN_ORDERS, QueryKind.TRADES
+_INCOME, _TIME, _RULES, _ORDER = QueryKind.INCOME, QueryKind.TIME, QueryKind.RULES, QueryKind.ORDER
+"""Looked up once: the cycle is gone through at nearly every step."""
+_NONE: frozenset[str] = frozenset()
+WISH_MS = 250
+"""A read that is wished for outside its cadence keeps this distance from the one before."""
 
 
 @dataclass(slots=True)
@@ -74,6 +82,7 @@ class Want:
     client_id: str = ""
 
 
+@cache
 def slot(kind: QueryKind, symbol: str) -> str:
     return f"{kind}|{symbol}"
 
@@ -91,22 +100,44 @@ def cycle(symbols: Iterable[str]) -> list[tuple[QueryKind, str]]:
     return [*symbol_reads(symbols), (QueryKind.INCOME, ""), (QueryKind.TIME, ""), (QueryKind.RULES, "")]
 
 
-def cadence_ms(kind: QueryKind, rules: SyncRules, *, degraded_with_position: bool) -> int:
-    match kind:
-        case QueryKind.OPEN_ORDERS:
-            return rules.open_orders_ms
-        case QueryKind.POSITIONS:
-            return rules.positions_degraded_ms if degraded_with_position else rules.positions_ms
-        case QueryKind.TRADES:
-            return rules.positions_ms
-        case QueryKind.TIME:
-            return rules.positions_ms
-        case QueryKind.INCOME:
-            return rules.income_ms
-        case QueryKind.RULES:
-            return 20 * rules.positions_ms
-        case _:
-            return rules.inflight_ms
+@cache
+def _slots(symbols: tuple[str, ...]) -> tuple[tuple[QueryKind, str, str], ...]:
+    """The cycle with its keys: gone through at nearly every step, so made once."""
+    return tuple((kind, symbol, slot(kind, symbol)) for kind, symbol in cycle(symbols))
+
+
+def cadences(rules: SyncRules, *, degraded_with_position: bool) -> dict[QueryKind, int]:
+    """Milliseconds between two regular reads of each kind."""
+    positions_ms = rules.positions_ms
+    return {
+        _POSITIONS: rules.positions_degraded_ms if degraded_with_position else positions_ms,
+        _OPEN_ORDERS: rules.open_orders_ms,
+        _TRADES: positions_ms,
+        _INCOME: rules.income_ms,
+        _TIME: positions_ms,
+        _RULES: 20 * positions_ms,
+    }
+
+
+def reads_due_ms(
+    sync: SyncState, symbols: Iterable[str], rules: SyncRules, *, degraded_with_position: bool
+) -> list[tuple[int, QueryKind, str]]:
+    """(boot time at which it is due, kind, symbol) of every read of the cycle that is not under way; 0 = at once."""
+    asked = sync.asked.values()
+    under_way = {slot(a.kind, a.symbol) for a in asked if a.kind is not _ORDER} if asked else _NONE
+    every_ms = cadences(rules, degraded_with_position=degraded_with_position)
+    last_ask, wanted = sync.last_ask, sync.wanted
+    found = []
+    for kind, symbol, key in _slots(tuple(symbols)):
+        if key in under_way:
+            continue
+        last_ms = last_ask.get(key, 0)
+        due_ms = last_ms + every_ms[kind] if last_ms else 0
+        wish_ms = wanted.get(key) if last_ms else None
+        if wish_ms is not None:
+            due_ms = min(due_ms, max(wish_ms, last_ms + WISH_MS))
+        found.append((due_ms, kind, symbol))
+    return found
 
 
 def due(
@@ -119,33 +150,16 @@ def due(
     probes: Iterable[tuple[str, str]],
 ) -> list[Want]:
     """Reads to make now, each at most once under way. `probes` are (symbol, client id) of orders in doubt."""
-    under_way = {slot(a.kind, a.symbol) for a in sync.asked.values() if a.kind is not QueryKind.ORDER}
-    wants: list[Want] = []
-    for kind, symbol in cycle(symbols):
-        key = slot(kind, symbol)
-        if key in under_way:
-            continue
-        if now_ms >= read_due_ms(sync, kind, symbol, rules, degraded_with_position=degraded_with_position):
-            wants.append(Want(kind=kind, symbol=symbol))
-    probing = {a.client_id for a in sync.asked.values() if a.kind is QueryKind.ORDER}
+    reads = reads_due_ms(sync, symbols, rules, degraded_with_position=degraded_with_position)
+    wants = [Want(kind=kind, symbol=symbol) for due_ms, kind, symbol in reads if now_ms >= due_ms]
+    if not probes:
+        return wants
+    probing = {a.client_id for a in sync.asked.values() if a.kind is _ORDER}
     for symbol, client_id in probes:
         last = sync.order_ask.get(client_id, 0)
         if client_id not in probing and (not last or now_ms >= last + rules.inflight_ms):
-            wants.append(Want(kind=QueryKind.ORDER, symbol=symbol, client_id=client_id))
+            wants.append(Want(kind=_ORDER, symbol=symbol, client_id=client_id))
     return wants
-
-
-def read_due_ms(
-    sync: SyncState, kind: QueryKind, symbol: str, rules: SyncRules, *, degraded_with_position: bool
-) -> int:
-    """Boot time at which this read is due; 0 = at once."""
-    key = slot(kind, symbol)
-    last = sync.last_ask.get(key, 0)
-    if not last:
-        return 0
-    regular = last + cadence_ms(kind, rules, degraded_with_position=degraded_with_position)
-    wanted = sync.wanted.get(key)
-    return regular if wanted is None else min(regular, max(wanted, last + 250))
 
 
 def want(sync: SyncState, kind: QueryKind, symbol: str, now_ms: int, *, after_ms: int = 0) -> None:

@@ -14,7 +14,7 @@ from gridops.domain.orders import Order
 from gridops.domain.plan import Choice, Op, Plan, Request, Target
 from gridops.domain.records import GridChanged, RegimeChanged
 from gridops.domain.vocabulary import FsmReason, FsmState, RouterReason, Severity, StopMode
-from gridops.runtime import commit, facts, gate_views, protect
+from gridops.runtime import commit, facts, gate_views, protect, standing
 from gridops.runtime.out import Out
 from gridops.runtime.state import EngineState, SymbolState
 
@@ -76,6 +76,7 @@ def _plan(state: EngineState, symbol: SymbolState, out: Out, planner: Planner, *
         return
     targets = _ladder(state, symbol, increase, out)
     plan = planner(targets, tuple(symbol.orders.values()), _context(state, symbol, increase))
+    symbol.stands = standing.stands(plan)
     commit.plan(state, symbol, plan, out)
     symbol.dirty = False
     symbol.planned_ms = state.venue_ms

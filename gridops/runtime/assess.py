@@ -4,7 +4,7 @@ from gridops.decide import drawdown, fsm, health, sync
 from gridops.decide.health_facts import HealthFacts
 from gridops.decide.levels import apply_edges, apply_shadow
 from gridops.domain.effects import Answer, LatchKill
-from gridops.domain.events import Event, OperatorInput, OrderReport, ViewChanged
+from gridops.domain.events import Event, OperatorInput, OrderReport, ViewChanged, Woke
 from gridops.domain.evidence_ref import EvidenceMode, EvidenceStatus
 from gridops.domain.records import ConditionEdge, Note, ShadowEdge, Transition
 from gridops.domain.vocabulary import FsmEvent, FsmState, OperatorCommand, QueryKind, Severity
@@ -14,6 +14,7 @@ from gridops.runtime.out import Out
 from gridops.runtime.state import EngineState
 
 SAMPLE_MS = 1_000
+PATIENCE_MS = 200
 STATES_KEPT = 200
 """States of one run that its summary names."""
 _EVIDENT = (FsmState.DEGRADED, FsmState.PAUSED, FsmState.EMERGENCY)
@@ -21,10 +22,11 @@ _EVIDENT = (FsmState.DEGRADED, FsmState.PAUSED, FsmState.EMERGENCY)
 
 def run(state: EngineState, event: Event, out: Out) -> None:
     """Judge the facts, move the levels, then the state machine until nothing moves."""
-    if state.now_ms >= state.sampled_ms + SAMPLE_MS or isinstance(event, OrderReport):
+    due = look_due(state)
+    if due or (isinstance(event, OrderReport) and not out.expected):
         state.sampled_ms = state.now_ms
         gathering.sample_drawdown(state)
-    if _may_skip(state, event):
+    if not due and _may_skip(state, event, out):
         return
     _ask_about_the_cap(state)
     known = gathering.gather(state)
@@ -78,15 +80,23 @@ def _take_ack(state: EngineState, known: HealthFacts) -> None:
     state.fsm.loss_ms = state.now_ms
 
 
-def _may_skip(state: EngineState, event: Event) -> bool:
-    """A market view under no open level cannot open one before the known deadline, unless its price is odd.
-
-    Odd are a wide spread, a price outside the range, and one that completed a drawdown just now.
+def look_due(state: EngineState) -> bool:
+    """Once a second the input at hand samples the equity and looks at everything: views move what no deadline
+    foresees, such as the lag of a feed.
     """
-    if not isinstance(event, ViewChanged) or state.levels or state.shadow or state.now_ms >= state.health_due_ms:
+    return state.now_ms >= state.sampled_ms + SAMPLE_MS
+
+
+def _may_skip(state: EngineState, event: Event, out: Out) -> bool:
+    """What tells health nothing cannot open a level before the known deadline while none is open, hidden or suspected.
+
+    That is a market view, unless its price is odd; what was waited for; and a mere wake-up. Odd are a wide spread and a
+    price outside the range.
+    """
+    if state.levels or state.shadow or state.now_ms >= state.health_due_ms or drawdown.active(state.drawdown):
         return False
-    if state.drawdown.latched or state.drawdown.daily_latched:
-        return False
+    if not isinstance(event, ViewChanged):
+        return state.fsm.state is FsmState.ACTIVE and (out.expected or isinstance(event, Woke))
     symbol = state.symbols.get(event.view.symbol)
     if symbol is None or not event.view.has_book or gathering.out_of_range(state, symbol):
         return False
@@ -175,4 +185,5 @@ def answer(state: EngineState, wish: OperatorInput, out: Out) -> None:
 
 
 def deadline_ms(state: EngineState) -> int:
-    return min(state.health_due_ms, state.sampled_ms + SAMPLE_MS)
+    """The once-a-second look gets a wake-up of its own only when no input comes that could do it."""
+    return min(state.health_due_ms, state.sampled_ms + SAMPLE_MS + PATIENCE_MS)

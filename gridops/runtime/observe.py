@@ -146,7 +146,8 @@ def _account(state: EngineState, report: AccountReport, out: Out) -> None:
     """Balances here are the venue's word; the ledger moves by fills and income rows, so this is only compared."""
     for balance in report.balances:
         state.ledger.venue_wallet[balance.asset] = balance.wallet
-    if report.reason not in ("ORDER",):
+    out.expected = report.reason == "ORDER"
+    if not out.expected:
         sync.want(state.sync, QueryKind.INCOME, "", state.now_ms, after_ms=300)
         sync.want(state.sync, QueryKind.POSITIONS, "", state.now_ms, after_ms=300)
         out.note("account_update", Severity.INFO, report.reason[:60])
@@ -231,6 +232,7 @@ def _loop(state: EngineState, report: LoopReport, out: Out) -> None:
 def _notice(state: EngineState, notice: VenueNotice, out: Out) -> None:
     if notice.kind == "TRADE_LITE":
         # The same trade comes in full with its order report; a warning for each fill would bury the others.
+        out.expected = True
         return
     out.note(f"venue_{notice.kind.lower()}"[:60], Severity.WARN, f"{notice.symbol} {notice.detail}"[:200])
     if notice.kind == "book_invalid" and notice.symbol in state.symbols:
@@ -267,8 +269,10 @@ def _deadman_reply(state: EngineState, reply: WriteReply, out: Out) -> None:
         return
     ok = reply.outcome is WriteOutcome.CONFIRMED
     memory = state.deadman[name]
+    armed = deadman.armed(memory, state.now_ms, state.rules.deadman)
     deadman.answered(memory, deadman.Beat(beat), ok=ok)
-    state.symbols[name].dirty = True
+    if armed is not deadman.armed(memory, state.now_ms, state.rules.deadman):
+        state.symbols[name].dirty = True
     if not ok:
         out.note("deadman_beat", Severity.WARN, f"{name} {reply.outcome} {reply.code}")
 

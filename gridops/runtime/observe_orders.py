@@ -20,7 +20,7 @@ from gridops.domain.vocabulary import (
     VenueCode,
     WriteOutcome,
 )
-from gridops.runtime import observe_fills
+from gridops.runtime import observe_fills, standing
 from gridops.runtime.out import Out
 from gridops.runtime.state import EngineState, SymbolState
 
@@ -34,6 +34,7 @@ _STATUS = {
     "EXPIRED_IN_MATCH": OrderState.EXPIRED,
 }
 CLOSED_KEPT = 100
+_CONFIRMING = frozenset({"NEW", "AMENDMENT"})
 
 
 def find(symbol: SymbolState, client_id: str) -> Order | None:
@@ -63,11 +64,20 @@ def on_report(state: EngineState, report: OrderReport, out: Out) -> None:
         observe_fills.book(state, symbol, observe_fills.from_report(report, order), order, out)
     if order is None:
         return
+    expected = report.execution in _CONFIRMING and _expected(state, symbol, order, report)
     if report.execution == "AMENDMENT":
         _amended(order, report.price_ticks, report.lots, report.event_ms)
     else:
         _reprice(order, report.price_ticks, report.lots, report.event_ms)
     _advance(state, symbol, order, report.status, report.filled_lots, report.event_ms, out)
+    if expected:
+        symbol.dirty, out.expected = False, True
+
+
+def _expected(state: EngineState, symbol: SymbolState, order: Order, seen: VenueOrder | OrderReport) -> bool:
+    """Is this no more than the confirmation that a standing plan waits for, from a venue that answers?"""
+    healthy = not (state.health.venue_failures or state.health.auth_rejected)
+    return healthy and symbol.stands and not symbol.dirty and standing.confirms(order, seen)
 
 
 def _unknown_owner(state: EngineState, report: OrderReport, out: Out) -> None:
@@ -172,7 +182,14 @@ def on_write(state: EngineState, reply: WriteReply, out: Out) -> None:
             latency_ms=max(0, reply.ended_ms - reply.started_ms),
         )
     )
-    symbol.dirty = True
+    order = symbol.orders.get(client_id)
+    if order is not None and reply.order is not None and reply.outcome is WriteOutcome.CONFIRMED:
+        out.expected = kind != OpKind.CANCEL and _expected(state, symbol, order, reply.order)
+    _outcome(state, symbol, client_id, kind, reply, out)
+    symbol.dirty = not out.expected
+
+
+def _outcome(state: EngineState, symbol: SymbolState, client_id: str, kind: str, reply: WriteReply, out: Out) -> None:
     if reply.outcome is WriteOutcome.DENIED:
         out.say(OutboxRefused(op_id=reply.op_id, client_id=client_id, reason=reply.detail))
     order = find(symbol, client_id)

@@ -14,7 +14,7 @@ BUNDLE_LOOKBACK = 200
 class Out:
     """Records and effects of one step. `touched` are orders whose journal projection changed."""
 
-    __slots__ = ("_run_id", "bundles", "effects", "fills", "header", "records", "touched")
+    __slots__ = ("_run_id", "bundles", "effects", "expected", "fills", "header", "records", "touched")
 
     def __init__(self, header: Header, run_id: str) -> None:
         self.header = header
@@ -23,6 +23,8 @@ class Out:
         self.touched: dict[str, Order] = {}
         self.fills: list[Fill] = []
         self.bundles = 0
+        self.expected = False
+        """The input said no more than was waited for: no fact of health moved, and no plan has a reason to change."""
         self._run_id = run_id
 
     def say(self, record: Record) -> None:

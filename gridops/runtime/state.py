@@ -98,6 +98,8 @@ class SymbolState:
     """Level -> what was recorded last, so that an unchanged decision is not said again."""
     dirty: bool = True
     """Something other than the market moved since the last plan."""
+    stands: bool = False
+    """The last plan needs no other when its writes are confirmed: nothing of it waits for an answer."""
     quiet_low_mid2: int = 1
     quiet_high_mid2: int = 0
     quiet_spread_ticks: int = 0

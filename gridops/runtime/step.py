@@ -36,8 +36,11 @@ def step(state: EngineState, header: Header, event: Event, planner: act.Planner 
     """Take one input in and decide everything that follows from it."""
     out = Out(header, state.identity.run_id)
     observe(state, header, event, out)
-    if type(event) is ViewChanged and not out.records and _quiet(state, event):
-        return Step(wake_at_ms=state.wake_at_ms)
+    if type(event) is ViewChanged:
+        if not out.records and _calm(state) and _quiet(state, event):
+            return Step(wake_at_ms=state.wake_at_ms)
+    elif out.expected and _calm(state) and not any(symbol.dirty for symbol in state.symbols.values()):
+        return Step(records=out.records, wake_at_ms=state.wake_at_ms, orders=tuple(out.touched.values()))
     if state.booted:
         beats.presume(state, out)
         assess.run(state, event, out)
@@ -58,10 +61,18 @@ def step(state: EngineState, header: Header, event: Event, planner: act.Planner 
     )
 
 
+def _calm(state: EngineState) -> bool:
+    """Quoting, nothing held against it, and no deadline has passed."""
+    return (
+        not state.levels
+        and state.fsm.state is FsmState.ACTIVE
+        and state.now_ms < state.wake_at_ms
+        and not assess.look_due(state)
+    )
+
+
 def _quiet(state: EngineState, event: ViewChanged) -> bool:
     """Nothing but the market moved, and it stayed where every order keeps its place."""
-    if state.levels or state.fsm.state is not FsmState.ACTIVE or state.now_ms >= state.wake_at_ms:
-        return False
     view = event.view
     symbol = state.symbols.get(view.symbol)
     return (

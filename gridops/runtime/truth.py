@@ -12,6 +12,8 @@ PROOF_MS = 1_000
 """How often the position is read while an exit is not proven."""
 SLOW_READ_MS = 2_000
 _WAITING = frozenset({OrderState.SENT, OrderState.UNKNOWN})
+_WORKING = frozenset({OrderState.OPEN, OrderState.PARTIAL})
+_UNSURE = frozenset({FsmState.DEGRADED, FsmState.EMERGENCY, FsmState.STOPPING})
 
 
 def run(state: EngineState, out: Out) -> None:
@@ -35,8 +37,9 @@ def run(state: EngineState, out: Out) -> None:
 
 
 def _degraded_with_position(state: EngineState) -> bool:
-    held = any(symbol.position_lots or symbol.venue_lots for symbol in state.symbols.values())
-    return held and state.fsm.state in (FsmState.DEGRADED, FsmState.EMERGENCY, FsmState.STOPPING)
+    if state.fsm.state not in _UNSURE:
+        return False
+    return any(symbol.position_lots or symbol.venue_lots for symbol in state.symbols.values())
 
 
 def _want_proof(state: EngineState) -> None:
@@ -79,6 +82,8 @@ def _probes(state: EngineState) -> list[tuple[str, str]]:
     doubts = []
     for symbol in state.symbols.values():
         for order in symbol.orders.values():
+            if order.pending is None and not order.absent_reads and order.state in _WORKING:
+                continue
             if order.absent_reads or sync.in_doubt(order, state.venue_ms, state.rules.sync):
                 doubts.append((order.created_ms, symbol.symbol, order.client_id))
     return [(name, client_id) for _, name, client_id in sorted(doubts)]
@@ -101,11 +106,8 @@ def deadline_ms(state: EngineState) -> int:
 def _next_question_ms(state: EngineState) -> int:
     """When the next read or probe that is not under way already is due."""
     degraded = _degraded_with_position(state)
-    times = [state.now_ms + state.rules.sync.open_orders_ms]
-    under_way = {sync.slot(a.kind, a.symbol) for a in state.sync.asked.values()}
-    for kind, name in sync.cycle(state.symbols):
-        if sync.slot(kind, name) not in under_way:
-            times.append(sync.read_due_ms(state.sync, kind, name, state.rules.sync, degraded_with_position=degraded))
+    reads = sync.reads_due_ms(state.sync, state.symbols, state.rules.sync, degraded_with_position=degraded)
+    times = [state.now_ms + state.rules.sync.open_orders_ms, *(read[0] for read in reads)]
     for symbol in state.symbols.values():
         times += _order_deadlines(state, symbol)
     return min(times)
@@ -116,6 +118,8 @@ def _order_deadlines(state: EngineState, symbol: SymbolState) -> list[int]:
     probing = {asked.client_id for asked in state.sync.asked.values() if asked.kind is QueryKind.ORDER}
     times = []
     for order in symbol.orders.values():
+        if order.pending is None and not order.absent_reads and order.state not in _WAITING:
+            continue
         if order.client_id in probing:
             continue
         waiting = order.pending.sent_ms if order.pending is not None else 0

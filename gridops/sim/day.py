@@ -31,6 +31,7 @@ from gridops.sim.scheduler import MS, SECOND, Link, LinkRates, Scheduler, Virtua
 from gridops.sim.sim_loop import SimLatch, SimLease, SimProcess, SimReserve
 from gridops.sim.sim_venue import SimVenue
 from gridops.venue.core import VenueCore
+from gridops.venue.events import Fidelity
 from gridops.venue.market.events import MarketEvent
 
 ACCOUNT, OTHER_HAND, TAG = "sim", "other", "s1m0"
@@ -69,7 +70,12 @@ class Day:
         self.end_ns = int(hours * 3_600) * SECOND
         self.market_events = 0
         self.boots = 0
-        self.core = VenueCore(symbols=self.source.symbols(), start_ms=self.source.start_ms(), seed=seed)
+        self.core = VenueCore(
+            symbols=self.source.symbols(),
+            start_ms=self.source.start_ms(),
+            seed=seed,
+            fidelity=Fidelity(depth_streams=False),
+        )
         self.core.add_account(ACCOUNT, api_key=_UNUSED, api_secret=_UNUSED, wallet={"USDT": Decimal(20_000)})
         self.instruments = venue_parse.instruments(self._rules_payload(), rules.symbols)
         grid = venue_parse.Grid(self.instruments[0])

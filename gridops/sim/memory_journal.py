@@ -117,8 +117,8 @@ class MemoryJournal:
     def _begin(self) -> None:
         self._busy = True
         self._under_way = 0
-        slow = self._chance.randrange(100) == 0
-        delay_us = self._chance.randint(200, 3_000) + (self._chance.randint(0, 80_000) if slow else 0)
+        chance = self._chance.random
+        delay_us = 200 + int(chance() * 2_801) + (int(chance() * 80_001) if chance() < 0.01 else 0)
         # What is appended within the same instant shares the commit.
         self._scheduler.after(0, self._take)
         self._scheduler.after((delay_us + self._disk.slow_us) * US, self._end)

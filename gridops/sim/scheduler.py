@@ -33,7 +33,7 @@ class Scheduler:
     def at(self, at_ns: int, action: Action) -> None:
         """Run `action` at a virtual time; one that has passed means now."""
         self._asked += 1
-        heapq.heappush(self._heap, (max(at_ns, self.now_ns), self._asked, action))
+        heapq.heappush(self._heap, (at_ns if at_ns > self.now_ns else self.now_ns, self._asked, action))
 
     def after(self, delay_ns: int, action: Action) -> None:
         self.at(self.now_ns + delay_ns, action)
@@ -112,10 +112,10 @@ class Link:
 
     def delay_ns(self) -> int:
         """One latency, the occasional slow one included."""
-        rates = self.rates
-        delay = self._chance.randint(rates.low_us, rates.high_us)
-        if rates.slow_ppm and self._chance.randrange(1_000_000) < rates.slow_ppm:
-            delay += self._chance.randint(0, rates.slow_us)
+        rates, chance = self.rates, self._chance.random
+        delay = rates.low_us + int(chance() * (rates.high_us - rates.low_us + 1))
+        if rates.slow_ppm and chance() * 1_000_000 < rates.slow_ppm:
+            delay += int(chance() * (rates.slow_us + 1))
         return delay * US
 
     def _arrival(self) -> int:
@@ -126,7 +126,7 @@ class Link:
         return self._last_ns
 
     def _hit(self, ppm: int) -> bool:
-        if not ppm or self._chance.randrange(1_000_000) >= ppm:
+        if not ppm or self._chance.random() * 1_000_000 >= ppm:
             return False
         self.faults += 1
         return True

@@ -194,13 +194,14 @@ class SimProcess(Turns):
         self._rest.exchange(ask, lambda answer: self.deliver(lambda: self._advance(work, answer)))
 
     def _commit_seen(self, token: Token) -> None:
+        # What follows from it is launched at once or queued, and what is queued asks for its turn.
         self._committed(token)
-        self._ask_turn()
 
     def _ask_turn(self) -> None:
         if not self._turn_asked:
             self._turn_asked = True
-            self._scheduler.after(self._chance.randint(20, 150) * US, lambda: self.deliver(self._run_turn))
+            delay_us = 20 + int(self._chance.random() * 131)
+            self._scheduler.after(delay_us * US, lambda: self.deliver(self._run_turn))
 
     def _run_turn(self) -> None:
         self._turn_asked = False

@@ -19,10 +19,11 @@ class Fidelity:
     """Switches for behaviour that differs between venue releases.
 
     older_conditionals lets stop orders in on the order route, as before they had their own. public_streams
-    off saves their cost where nobody listens.
+    or depth_streams off saves their cost where nobody listens.
     """
 
     slim_replies: bool = True
     trade_lite: bool = True
     public_streams: bool = True
+    depth_streams: bool = True
     older_conditionals: bool = False

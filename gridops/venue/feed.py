@@ -28,7 +28,8 @@ def flush(world: World, market: Market) -> None:
         first = market.update_id + 1
         market.update_id += len(touched_bids) + len(touched_asks)
         if public:
-            _send_depth(world, market, first)
+            if world.fidelity.depth_streams:
+                _send_depth(world, market, first)
             _send_top(world, market)
         market.sent_update_id = market.update_id
         touched_bids.clear()
