@@ -173,7 +173,11 @@ def _symbol(symbol: SymbolFacts, found: Found) -> None:
 
 def _spread(symbol: SymbolFacts, found: Found, levels: Levels, rules: HealthRules) -> None:
     bands = (rules.spread_low_bps * 100, rules.spread_mid_bps * 100, rules.spread_high_bps * 100)
-    _band(symbol.spread_cbps, bands, symbol.symbol, "spread in cbps", found, levels)
+    spread, what = symbol.spread_cbps, "spread in cbps"
+    if symbol.touch_alone and spread is not None and spread < bands[1]:
+        # Own orders hide how far the next one of the market is.
+        spread, what = bands[1], "alone at the touch, spread in cbps at least"
+    _band(spread, bands, symbol.symbol, what, found, levels)
 
 
 def _market(facts: HealthFacts, found: Found, levels: Levels, rules: Rules) -> None:

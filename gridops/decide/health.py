@@ -101,6 +101,8 @@ def view_is_quiet(symbol: SymbolFacts, levels: Levels, deadline_ms: int | None, 
     """
     if levels or deadline_ms is None or not symbol.book_valid or symbol.spread_cbps is None:
         return False
+    if symbol.touch_alone or symbol.out_of_range:
+        return False
     if symbol.spread_cbps >= rules.health.spread_mid_bps * 100 or symbol.wce_units > symbol.cap_units:
         return False
     stale_ms = conditions.feed_deadline_ms(symbol, rules.health)

@@ -20,6 +20,8 @@ class SymbolFacts:
     mark_lag_ms: int = 0
     book_valid: bool = False
     spread_cbps: int | None = None
+    touch_alone: bool = False
+    """Own orders alone have made a touch for a while: the market's own spread is wider than the one shown."""
     mismatch: Severity | None = None
     """Worst confirmed, open position mismatch: WARN freezes the symbol, CRITICAL degrades the account."""
     mismatch_detail: str = ""

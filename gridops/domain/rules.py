@@ -73,6 +73,8 @@ class HealthRules:
     spread_mid_bps: int = 10
     spread_high_bps: int = 50
     spread_low_bps: int = 5
+    alone_ms: int = 3_000
+    """Time of being alone at a touch that counts as a spread of `spread_mid_bps`."""
     flat_stop_ms: int = 30_000
     kill_stop_ms: int = 60_000
     shadow: tuple[FsmReason, ...] = ()

@@ -25,7 +25,7 @@ def run(state: EngineState, event: Event, out: Out) -> None:
     due = look_due(state)
     if due or (isinstance(event, OrderReport) and not out.expected):
         state.sampled_ms = state.now_ms
-        gathering.sample_drawdown(state)
+        gathering.sample(state)
     if not due and _may_skip(state, event, out):
         return
     _ask_about_the_cap(state)
@@ -99,6 +99,8 @@ def _may_skip(state: EngineState, event: Event, out: Out) -> bool:
         return state.fsm.state is FsmState.ACTIVE and (out.expected or isinstance(event, Woke))
     symbol = state.symbols.get(event.view.symbol)
     if symbol is None or not event.view.has_book or gathering.out_of_range(state, symbol):
+        return False
+    if gathering.touch_alone(state, symbol):
         return False
     return 0 < _spread(event) <= symbol.quiet_spread_ticks
 

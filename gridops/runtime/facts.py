@@ -8,7 +8,7 @@ from gridops.decide.health_facts import HealthFacts, SymbolFacts
 from gridops.domain.market import Signal
 from gridops.domain.orders import Order
 from gridops.domain.rules import SyncRules
-from gridops.domain.vocabulary import MismatchKind, OrderState, QueryKind, Severity
+from gridops.domain.vocabulary import RESTING, MismatchKind, OrderState, QueryKind, Severity, Side
 from gridops.runtime import protect
 from gridops.runtime.state import EngineState, SymbolState
 
@@ -208,6 +208,7 @@ def _symbol(state: EngineState, symbol: SymbolState, worst_units: int) -> Symbol
         out_of_range=out_of_range(state, symbol),
         book_valid=view.has_book and symbol.symbol not in state.health.book_invalid,
         spread_cbps=spread,
+        touch_alone=touch_alone(state, symbol),
         mismatch=severity,
         mismatch_detail=detail,
         deadman_fired=dead is not None and dead.fired,
@@ -243,6 +244,30 @@ def _mismatch(state: EngineState, name: str) -> tuple[Severity | None, str]:
         if concerns and worst is not Severity.CRITICAL:
             worst, detail = known.severity, f"local {known.local}, venue {known.venue}"
     return worst, detail
+
+
+def sample(state: EngineState) -> None:
+    """The look at what has no input of its own: equity, and who makes the touch."""
+    sample_drawdown(state)
+    for symbol in state.symbols.values():
+        alone = symbol.view.has_book and _makes_a_touch(symbol)
+        symbol.alone_since_ms = (symbol.alone_since_ms or state.now_ms) if alone else 0
+
+
+def touch_alone(state: EngineState, symbol: SymbolState) -> bool:
+    """Own orders have made a touch alone for so long that the spread shown says nothing about the market's."""
+    since_ms = symbol.alone_since_ms
+    return bool(since_ms) and state.now_ms - since_ms >= state.rules.health.alone_ms
+
+
+def _makes_a_touch(symbol: SymbolState) -> bool:
+    view = symbol.view
+    ours = {Side.BUY: 0, Side.SELL: 0}
+    touch = {Side.BUY: view.bid_ticks, Side.SELL: view.ask_ticks}
+    for order in symbol.orders.values():
+        if order.price_ticks == touch[order.side] and order.state in RESTING:
+            ours[order.side] += order.remaining
+    return ours[Side.BUY] >= view.bid_lots or ours[Side.SELL] >= view.ask_lots
 
 
 def sample_drawdown(state: EngineState) -> None:

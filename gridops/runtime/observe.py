@@ -334,7 +334,7 @@ def _enter_symbol(state: EngineState, name: str, boot: Boot, first: bool) -> Non
     symbol.refused.clear()
     symbol.last_choice.clear()
     # The boot clock may have begun anew: a size taken under the old one would pass for fresh until it is caught up.
-    symbol.sized_ms = 0
+    symbol.sized_ms = symbol.alone_since_ms = 0
     symbol.regime = regime.RegimeState()
     symbol.volatility.last_ms = 0
     state.deadman[name] = deadman.boot(state.deadman.get(name, deadman.DeadmanMemory()))

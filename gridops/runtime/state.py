@@ -106,6 +106,8 @@ class SymbolState:
     plan_wake_ms: int = 0
     """Venue time at which a deferred decision is due; 0 = none."""
     planned_ms: int = 0
+    alone_since_ms: int = 0
+    """Boot time since when every look found a touch that only own orders make; 0 = the newest found none."""
     rung_lots: int = 0
     sized_ms: int = 0
     spacing_ticks: int = 1

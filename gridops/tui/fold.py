@@ -34,7 +34,7 @@ def fold(state: EngineState, header: Header, event: Event, records: list[Record]
     observe(state, header, event, Out(header, state.identity.run_id))
     if state.booted and (state.now_ms >= state.sampled_ms + SAMPLE_MS or isinstance(event, OrderReport)):
         state.sampled_ms = state.now_ms
-        facts.sample_drawdown(state)
+        facts.sample(state)
     for said in records:
         _said(state, said)
     for wanted in effects:

@@ -162,6 +162,7 @@ CASES: list[tuple[FsmReason, str, Change]] = [
     (R.FEEDS_NOT_READY, ACCOUNT, put(feeds_ready=False)),
     (R.TOXICITY_MID, ACCOUNT, put(toxicity=1_000)),
     (R.TOXICITY_MID, "A", put_symbol(spread_cbps=1_000)),
+    (R.TOXICITY_MID, "A", put_symbol(touch_alone=True)),
     (R.RATE_BUDGET_LOW, ACCOUNT, put(budget_used_pct=70)),
 ]
 STATE_AFTER = {
@@ -563,7 +564,7 @@ def test_a_view_that_shows_a_condition_is_never_called_quiet(reason: FsmReason, 
     opened = levels.Level(R.DISK_LOW, ACCOUNT, START, "")
     assert not health.view_is_quiet(one(facts), {"disk_low@account": opened}, deadline, rules)
     change(facts)
-    of_the_view = {R.FEED_STALE, R.BOOK_INVALID, R.TOXICITY_HIGH, R.TOXICITY_MID, R.EXPOSURE_HIGH}
+    of_the_view = {R.FEED_STALE, R.BOOK_INVALID, R.TOXICITY_HIGH, R.TOXICITY_MID, R.EXPOSURE_HIGH, R.OUT_OF_RANGE}
     assert health.view_is_quiet(one(facts), {}, deadline, rules) == (reason not in of_the_view)
 
 

@@ -14,7 +14,8 @@ from gridops.decide import health
 from gridops.decide.levels import CONDITIONS, Edge
 from gridops.domain.events import OperatorInput
 from gridops.domain.market import Signal
-from gridops.domain.vocabulary import FsmReason, OperatorCommand
+from gridops.domain.vocabulary import FsmReason, FsmState, OperatorCommand
+from gridops.runtime import facts
 from gridops.sim import day as day_module
 from gridops.sim.day import WARM_NS
 from gridops.sim.drill_day import DrillDay
@@ -24,7 +25,7 @@ from gridops.sim.market import ScriptMarket
 from gridops.sim.scheduler import MS, SECOND
 from gridops.venue.market.events import MarketEvent, SymbolSpec
 from gridops.venue.market.specs import bundled
-from tests.sim.condition_scenes import SCENES, WIRE, Scene
+from tests.sim.condition_scenes import SCENES, WIRE, Scene, one
 
 pytestmark = pytest.mark.simulation
 OTHER = "ETHUSDT"
@@ -128,6 +129,19 @@ def test_without_its_detector_the_scene_is_red(reason: FsmReason, monkeypatch: p
     monkeypatch.setattr(health, "detect", deaf)
     report = play(reason)
     assert not report.ok, f"{reason} is not what this scene shows\n{_told(report)}"
+
+
+HIDDEN = Scene(moves=FsmState.THROTTLED, scope="BTCUSDT", steps=one("spread", bps=60, for_s=20), within_s=5, run_s=120)
+"""The ladder stands inside the spread that opens: what the book shows at its touch is our own orders."""
+
+
+def test_a_wide_spread_is_noticed_behind_own_orders(monkeypatch: pytest.MonkeyPatch) -> None:
+    hidden = drill(FsmReason.TOXICITY_MID, HIDDEN)
+    report = run_drill(hidden, 1)
+    assert report.ok, _told(report)
+    assert "alone at the touch" in next(move.detail for move in report.transitions if move.to_state == "THROTTLED")
+    monkeypatch.setattr(facts, "touch_alone", lambda *_: False)
+    assert not run_drill(hidden, 1).ok
 
 
 class TwoSymbols(ScriptMarket):
