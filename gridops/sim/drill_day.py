@@ -13,6 +13,7 @@ from gridops.domain import ids
 from gridops.domain.events import Boot, Event, MarketEnded, OperatorInput, SignalChanged, SinkReport, StopSignal
 from gridops.domain.market import Signal
 from gridops.domain.vocabulary import OperatorCommand
+from gridops.runtime.ports import Bundles, Sink
 from gridops.runtime.state import EngineState
 from gridops.sim.day import ACCOUNT, TAG, WARM_NS, Day
 from gridops.sim.drill_spec import Drill
@@ -43,6 +44,10 @@ class DrillDay(Day):
         if drill.wallet != OPENING_WALLET:
             self.core.transfer(ACCOUNT, "USDT", drill.wallet - OPENING_WALLET)
         self._armed, self._fingerprint = True, "sim"
+        self.sinks: tuple[Sink, ...] = ()
+        """What hears every record of every process."""
+        self.bundles: Bundles | None = None
+        """Who writes evidence; None = nobody."""
 
     def now_ms(self) -> int:
         """Since the first start."""
@@ -89,6 +94,10 @@ class DrillDay(Day):
     def boot(self) -> None:
         self.tape.new_process()
         super().boot()
+        assert self.process is not None
+        self.process.engine.sinks = self.sinks
+        if self.bundles is not None:
+            self.process.bundles_to(self.bundles)
 
     def pump(self) -> None:
         super().pump()

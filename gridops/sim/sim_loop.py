@@ -13,6 +13,7 @@ from gridops.adapters.ccxt_client import Reply
 from gridops.domain.effects import Finish, WriteBundle
 from gridops.domain.events import Event
 from gridops.runtime.engine import Engine
+from gridops.runtime.ports import Bundles
 from gridops.runtime.ports_journal import Token
 from gridops.runtime.turns import Turns
 from gridops.sim.memory_journal import MemoryJournal
@@ -124,6 +125,10 @@ class SimProcess(Turns):
             timings=quiet,
         )
         journal.on_commit(lambda token: self.deliver(lambda: self._commit_seen(token)))
+
+    def bundles_to(self, bundles: Bundles) -> None:
+        """Who writes evidence from now on; nobody did."""
+        self._bundles = bundles
 
     @property
     def finished(self) -> Finish | None:
