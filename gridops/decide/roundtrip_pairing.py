@@ -13,6 +13,8 @@ from gridops.decide.roundtrip_fills import OUTSIDE, Fills
 from gridops.decide.roundtrip_marks import Marks
 from gridops.decide.roundtrip_trip import OPENING, MarkOuts, Slice, Trip, build
 
+NEVER_MS = 1 << 62
+
 
 @dataclass(slots=True)
 class OpenTrip:
@@ -56,15 +58,20 @@ class Pairing:
         """Funding rows taken so far."""
         self.next_row = 0
 
-    def run(self, until_ms: int = 1 << 62) -> Iterator[Trip]:
+    def run(self, until_ms: int = NEVER_MS) -> Iterator[Trip]:
         """Book every fill and funding row up to this venue time; the trips closed, in order. Can be resumed."""
-        times, count = self.fills.at_ms, len(self.fills)
-        row = self.next_row
-        while row < count and times[row] <= until_ms:
-            self._fund(times[row] - 1)
+        times, take = self.fills.at_ms, self.take
+        due_ms = self._fund(-1)
+        for row in range(self.next_row, len(self.fills)):
+            at_ms = times[row]
+            if at_ms > until_ms:
+                break
+            if due_ms < at_ms:
+                due_ms = self._fund(at_ms - 1)
             self.next_row = row + 1
-            yield from self.take(row)
-            row = self.next_row
+            closed = take(row)
+            if closed:
+                yield from closed
         self._fund(until_ms)
 
     def open_trips(self, *, episode: bool) -> list[Trip]:
@@ -82,8 +89,6 @@ class Pairing:
         closed = self._close(row, closing) if closing else []
         if lots > closing:
             self._open(row, closing, lots)
-        if len(self.outs._known) > 4_096:
-            self.outs.forget()
         return closed
 
     def _close(self, row: int, lots: int) -> list[Trip]:
@@ -122,11 +127,13 @@ class Pairing:
             each.slices.append((row, start, stop))
             each.remaining += stop - start
 
-    def _fund(self, until_ms: int) -> None:
+    def _fund(self, until_ms: int) -> int:
+        """Book the funding up to then; when the next is due."""
         rows = self.fills.funding
         while self.funded < len(rows) and rows[self.funded][0] <= until_ms:
             fund(self.books, rows[self.funded][1])
             self.funded += 1
+        return rows[self.funded][0] if self.funded < len(rows) else NEVER_MS
 
 
 def opened(fills: Fills) -> Books:

@@ -16,6 +16,7 @@ from gridops.domain.instrument import Instrument
 
 Slice = tuple[int, int, int]
 """(fill row, from lot, to lot)."""
+MOST_KNOWN = 4_096
 HORIZONS_MS = (1_000, 10_000, 60_000)
 OPENING = -1
 """Stands for a fill in a slice: lots of the position that was there before the first fill."""
@@ -133,6 +134,8 @@ class MarkOuts:
         """Per horizon: twice the move in favour of the fill's side, in ticks."""
         found = self._known.get(row)
         if found is None:
+            if len(self._known) > MOST_KNOWN:
+                self.forget()
             found = self._known[row] = tuple(self._move(row, horizon) for horizon in HORIZONS_MS)
         return found
 
