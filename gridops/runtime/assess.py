@@ -22,7 +22,7 @@ _EVIDENT = (FsmState.DEGRADED, FsmState.PAUSED, FsmState.EMERGENCY)
 
 def run(state: EngineState, event: Event, out: Out) -> None:
     """Judge the facts, move the levels, then the state machine until nothing moves."""
-    due = look_due(state)
+    due = look_due(state, state.now_ms)
     if due or (isinstance(event, OrderReport) and not out.expected):
         state.sampled_ms = state.now_ms
         gathering.sample(state)
@@ -80,11 +80,11 @@ def _take_ack(state: EngineState, known: HealthFacts) -> None:
     state.fsm.loss_ms = state.now_ms
 
 
-def look_due(state: EngineState) -> bool:
+def look_due(state: EngineState, now_ms: int) -> bool:
     """Once a second the input at hand samples the equity and looks at everything: views move what no deadline
     foresees, such as the lag of a feed.
     """
-    return state.now_ms >= state.sampled_ms + SAMPLE_MS
+    return now_ms >= state.sampled_ms + SAMPLE_MS
 
 
 def _may_skip(state: EngineState, event: Event, out: Out) -> bool:

@@ -17,6 +17,7 @@ from gridops.errors import JournalError
 _ENCODER = msgspec.json.Encoder(decimal_format="string")
 encode = _ENCODER.encode
 NO_RECORDS = b"[]"
+_SAID_NOTHING = msgspec.Raw(NO_RECORDS)
 
 _EVENTS: dict[str, type[Any]] = {cls.__name__: cls for cls in get_args(Event)}
 _RECORDS: dict[str, type[Any]] = {cls.__name__: cls for cls in get_args(Record)}
@@ -44,7 +45,8 @@ def encode_row(header: Header, event: Event, records: Sequence[Record], effects:
 def encode_step(header: Header, event: Event, records: bytes, effects: Sequence[Effect]) -> bytes:
     """The same, with the records already encoded by `encode_records`."""
     wanted = [(type(e).__name__, e) for e in effects] if effects else ()
-    return encode((header, type(event).__name__, event, msgspec.Raw(records), wanted))
+    said = _SAID_NOTHING if records is NO_RECORDS else msgspec.Raw(records)
+    return encode((header, type(event).__name__, event, said, wanted))
 
 
 def decode_row(body: bytes) -> Row:

@@ -52,10 +52,7 @@ from gridops.runtime.state import NO_EXPIRY, EngineState, Health, Identity, Symb
 
 def observe(state: EngineState, header: Header, event: Event, out: Out) -> None:
     """Take one input in; say what it changed."""
-    state.seq = header.seq
-    state.now_ms = header.boot_ns // 1_000_000
-    state.venue_ms = header.venue_ms
-    state.wall_ms = header.wall_ms
+    _clock(state, header)
     match event:
         case ViewChanged():
             _view(state, event.view, out)
@@ -97,6 +94,19 @@ def observe(state: EngineState, header: Header, event: Event, out: Out) -> None:
             assert_never(event)
 
 
+def fold_tick(state: EngineState, header: Header, view: MarketView) -> None:
+    """The same for a view that has a book, of a symbol that is known, and no older than the one before."""
+    _clock(state, header)
+    _fold(state, state.symbols[view.symbol], view)
+
+
+def _clock(state: EngineState, header: Header) -> None:
+    state.seq = header.seq
+    state.now_ms = header.boot_ns // 1_000_000
+    state.venue_ms = header.venue_ms
+    state.wall_ms = header.wall_ms
+
+
 def _all_dirty(state: EngineState) -> None:
     for symbol in state.symbols.values():
         symbol.dirty = True
@@ -114,12 +124,18 @@ def _view(state: EngineState, view: MarketView, out: Out) -> None:
             f"{view.symbol} book time fell by {known.book_event_ms - view.book_event_ms} ms",
         )
         return
-    symbol.view = view
     if view.has_book:
-        _queues(symbol.orders.values(), known, view)
-        volatility.observe_mid(symbol.volatility, view.mid2_ticks, view.book_event_ms)
-        if state.health.book_invalid:
-            state.health.book_invalid.pop(view.symbol, None)
+        _fold(state, symbol, view)
+    else:
+        symbol.view = view
+
+
+def _fold(state: EngineState, symbol: SymbolState, view: MarketView) -> None:
+    _queues(symbol.orders.values(), symbol.view, view)
+    symbol.view = view
+    volatility.observe_mid(symbol.volatility, view.bid_ticks + view.ask_ticks, view.book_event_ms)
+    if state.health.book_invalid:
+        state.health.book_invalid.pop(view.symbol, None)
 
 
 def _queues(orders: Iterable[Order], known: MarketView, view: MarketView) -> None:

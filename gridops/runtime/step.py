@@ -10,13 +10,16 @@ from dataclasses import dataclass
 from gridops.decide.router import route
 from gridops.domain.effects import Effect
 from gridops.domain.events import Event, Header, OperatorInput, ViewChanged
+from gridops.domain.market import MarketView
 from gridops.domain.orders import Fill, Order
 from gridops.domain.records import Record
 from gridops.domain.vocabulary import FsmState
 from gridops.runtime import act, assess, beats, pages, truth
-from gridops.runtime.observe import observe
+from gridops.runtime.observe import fold_tick, observe
 from gridops.runtime.out import Out
 from gridops.runtime.state import EngineState
+
+_ACTIVE = FsmState.ACTIVE
 
 
 @dataclass(slots=True)
@@ -34,12 +37,13 @@ class Step:
 
 def step(state: EngineState, header: Header, event: Event, planner: act.Planner = route) -> Step:
     """Take one input in and decide everything that follows from it."""
+    now_ms = header.boot_ns // 1_000_000
+    if type(event) is ViewChanged and _calm(state, now_ms) and _quiet(state, event.view):
+        fold_tick(state, header, event.view)
+        return Step(wake_at_ms=state.wake_at_ms)
     out = Out(header, state.identity.run_id)
     observe(state, header, event, out)
-    if type(event) is ViewChanged:
-        if not out.records and _calm(state) and _quiet(state, event):
-            return Step(wake_at_ms=state.wake_at_ms)
-    elif out.expected and _calm(state) and not any(symbol.dirty for symbol in state.symbols.values()):
+    if out.expected and _calm(state, now_ms) and not any(symbol.dirty for symbol in state.symbols.values()):
         return Step(records=out.records, wake_at_ms=state.wake_at_ms, orders=tuple(out.touched.values()))
     if state.booted:
         beats.presume(state, out)
@@ -61,25 +65,27 @@ def step(state: EngineState, header: Header, event: Event, planner: act.Planner 
     )
 
 
-def _calm(state: EngineState) -> bool:
+def _calm(state: EngineState, now_ms: int) -> bool:
     """Quoting, nothing held against it, and no deadline has passed."""
     return (
         not state.levels
-        and state.fsm.state is FsmState.ACTIVE
-        and state.now_ms < state.wake_at_ms
-        and not assess.look_due(state)
+        and state.fsm.state is _ACTIVE
+        and now_ms < state.wake_at_ms
+        and not assess.look_due(state, now_ms)
     )
 
 
-def _quiet(state: EngineState, event: ViewChanged) -> bool:
+def _quiet(state: EngineState, view: MarketView) -> bool:
     """Nothing but the market moved, and it stayed where every order keeps its place."""
-    view = event.view
     symbol = state.symbols.get(view.symbol)
+    if symbol is None or symbol.dirty or view.book_event_ms < symbol.view.book_event_ms:
+        return False
+    bid, ask = view.bid_ticks, view.ask_ticks
     return (
-        symbol is not None
-        and not symbol.dirty
-        and symbol.quiet_low_mid2 <= view.bid_ticks + view.ask_ticks <= symbol.quiet_high_mid2
-        and 0 < view.ask_ticks - view.bid_ticks <= symbol.quiet_spread_ticks
+        symbol.quiet_low_mid2 <= bid + ask <= symbol.quiet_high_mid2
+        and 0 < ask - bid <= symbol.quiet_spread_ticks
+        and view.bid_lots > 0
+        and view.ask_lots > 0
     )
 
 
