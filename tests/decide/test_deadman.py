@@ -80,3 +80,20 @@ def test_a_new_process_does_not_believe_the_old_ones_beat() -> None:
     assert not deadman.armed(memory, 2_000, RULES)
     assert due(memory, 2_000) is Beat.ARM
     assert due(memory, 2_000, wanted=False) is Beat.DISARM
+
+
+def test_an_answer_that_never_comes_does_not_stop_the_beats() -> None:
+    memory = armed_at(1_000)
+    deadman.sent(memory, Beat.ARM, 31_000)
+    lost_ms = 31_000 + deadman.LOST_MS
+    assert deadman.next_ms(memory, wanted=True, leave=False, now_ms=31_000, rules=RULES) == lost_ms
+    assert due(memory, lost_ms - 1) is None
+    assert due(memory, lost_ms) is Beat.ARM
+    assert due(memory, lost_ms, wanted=False) is Beat.DISARM
+    assert memory.armed_sent_ms == 1_000, "the last acknowledged one counts"
+
+
+def test_a_start_keeps_the_doubt_of_a_fired_switch() -> None:
+    memory = armed_at(1_000)
+    memory.fired = True
+    assert deadman.boot(memory).fired

@@ -7,6 +7,8 @@ from random import Random
 from typing import Any
 
 import pytest
+from gridops.domain.events import SignalChanged
+from gridops.domain.market import Signal
 from gridops.domain.rules import Rules
 from gridops.domain.vocabulary import FsmReason, FsmState, OnBreach, OperatorCommand, OrderState
 from gridops.sim.day import RULES
@@ -198,11 +200,10 @@ def deaf(stage: Stage, *parts: str) -> Callable[[], None]:
 
 
 def restart(stage: Stage, *, after_s: int) -> None:
-    """The process dies, and another begins later under the latch."""
+    """The process dies, and another begins later."""
     assert stage.process is not None
     stage.process.crash()
     stage._user_up = stage._market_up = 0
-    stage.latch.set("test", "latched while away")
     stage.run_s(after_s)
     stage.boot()
 
@@ -212,6 +213,7 @@ def test_an_unread_position_is_closed_by_its_last_sign_after_two_seconds_and_pag
     stage.core.call("sim", "DELETE", "/fapi/v1/allOpenOrders", {"symbol": SYMBOL}, stage.clock.true_ms())
     stage.pump()
     hear = deaf(stage, "PositionRisk")
+    stage.latch.set("test", "latched while away")
     restart(stage, after_s=1)
     at_ms = stage.scheduler.now_ms
     stage.wait(lambda: stage.judge.position == 0, 10, "closed", every_ms=5)
@@ -239,6 +241,7 @@ def test_a_wrong_last_sign_is_refused_by_the_venue_and_the_read_corrects_it() ->
     stage.rest.by_another_hand("POST", "/fapi/v1/order", flip)
     assert stage.judge.position * held < 0
     hear = deaf(stage, "PositionRisk", "UserTrades")
+    stage.latch.set("test", "latched while away")
     restart(stage, after_s=1)
     worst = abs(stage.judge.position)
     at_ms = stage.scheduler.now_ms
@@ -351,3 +354,50 @@ def test_a_beat_whose_answer_never_comes_is_sent_again() -> None:
     assert beats[1] - beats[0] <= 16_000
     assert not stage.state.deadman[SYMBOL].fired
     assert stage.fsm is FsmState.ACTIVE
+
+
+# What a state cancels when it is entered, by the venue's own list of orders.
+
+
+def _resting(stage: Stage, *, reduce_only: bool) -> list[Any]:
+    return [order for order in stage.judge.live.values() if order.ours and order.reduce_only is reduce_only]
+
+
+@pytest.mark.parametrize("state", [FsmState.PAUSED, FsmState.DEGRADED, FsmState.READY])
+def test_a_state_that_may_not_increase_cancels_what_does_and_keeps_what_reduces(state: FsmState) -> None:
+    stage = trading(21, 12)
+    if state is FsmState.READY:
+        stage.state.identity.armed = False
+    elif state is FsmState.PAUSED:
+        stage.operator(OperatorCommand.PAUSE)
+    else:
+        stage._market_mute = True
+        stage._market_blind()
+    stage.wait(lambda: stage.fsm is state, 30, state.value)
+    reducing = {order.client_id for order in _resting(stage, reduce_only=True)}
+    took_ms = stage.wait(lambda: not _resting(stage, reduce_only=False), 5, "no order that increases")
+    assert took_ms < 2_000
+    stage.run_s(5)
+    assert _resting(stage, reduce_only=False) == []
+    filled = {order.client_id for order in stage.state.symbols[SYMBOL].closed.values() if order.filled_lots}
+    kept = {order.client_id for order in _resting(stage, reduce_only=True)} | filled
+    assert reducing and reducing & kept, "reduce-only rungs stay"
+
+
+def test_a_throttle_for_toxicity_shrinks_what_rests() -> None:
+    stage = trading(21, 0)
+    stage.run_s(3)
+    before = max(order.lots for order in _resting(stage, reduce_only=False))
+    signal = Signal(
+        name="toxicity", scaled=1_500, as_of_ms=stage.clock.true_ms(), ttl_ms=600_000, source="test", digest=""
+    )
+    assert stage.process is not None
+    stage.process.put(SignalChanged(signal=signal))
+    stage.wait(lambda: stage.fsm is FsmState.THROTTLED, 5, "THROTTLED")
+    allowed = before * stage.rules.throttle_size_pct // 100 + 1
+
+    def small() -> bool:
+        return all(order.lots <= allowed for order in _resting(stage, reduce_only=False))
+
+    stage.wait(small, 15, f"no order above {allowed} of {before} lots")
+    assert _resting(stage, reduce_only=False), "and it goes on quoting"

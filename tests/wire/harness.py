@@ -49,11 +49,17 @@ _START_S = 30.0
 class Engine:
     """One engine process."""
 
-    def __init__(self, home: Path, environment: dict[str, str]) -> None:
+    def __init__(
+        self,
+        home: Path,
+        environment: dict[str, str],
+        program: tuple[str, ...] = ("-m", "gridops_cli"),
+        arguments: tuple[str, ...] = (),
+    ) -> None:
         self.home = home
         self._errors = (home.parent / f"engine-{time.monotonic_ns()}.err").open("w+b")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "gridops_cli", "run", "--headless", "--json", "--home", str(home)],
+            [sys.executable, *program, "run", "--headless", "--json", "--home", str(home), *arguments],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._errors, start_new_session=True,
             env=environment, cwd=home.parent,
         )  # fmt: skip
@@ -154,6 +160,9 @@ class Bench:
                 hold=True,
             )
         )
+        self.program: tuple[str, ...] = ("-m", "gridops_cli")
+        self.arguments: tuple[str, ...] = ()
+        """What an engine is started as, and with what besides."""
         self._engines: list[Engine] = []
 
     def __enter__(self) -> Self:
@@ -169,7 +178,7 @@ class Bench:
 
     def start(self, *, active: bool = True) -> Engine:
         """A new engine on this home; waits until it quotes unless told not to."""
-        engine = Engine(self.home, self.environment)
+        engine = Engine(self.home, self.environment, self.program, self.arguments)
         self._engines.append(engine)
         if active:
             engine.wait_state("ACTIVE", "THROTTLED")
