@@ -4,6 +4,7 @@ Between the router and the matching. A cohort is what an amend cannot change: si
 It decides nothing about a pair and gives every target and every order exactly one place.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
@@ -21,6 +22,8 @@ CHANGE = 1 << 40
 """Cost of a pair that needs an operation; far above any sum of distances, so changes are counted first."""
 GAP = (1 << 39) + (1 << 30)
 """Half a change and a little: an order and a target both left over can still become one amend."""
+_DETOUR = 2 * GAP - CHANGE
+"""What a target and an order left over cost more than one change of both."""
 _FAR = 1 << 60
 
 
@@ -149,13 +152,44 @@ def _match_cohort(targets: list[Target], orders: list[Order], found: Pairing, ct
             return _FAR
         return CHANGE + 2 * distance
 
-    matched = match(len(targets), len(orders), cost, GAP)
+    def costs(index: int, first: int, end: int) -> list[int]:
+        price, wanted = targets[index].price_ticks, targets[index].lots
+        slack = lots_pct * wanted
+        return [
+            (2 * off if off >= 0 else -2 * off) + (rest != wanted)
+            if -band <= (off := held - price) <= band and -slack <= (rest - wanted) * 100 <= slack
+            else CHANGE + (2 * off if off >= 0 else -2 * off)
+            for held, rest in zip(prices[first:end], rests[first:end], strict=True)
+        ]
+
+    width = _free_width(targets, prices, ctx)
+    matched = match(len(targets), len(orders), cost, GAP, width, None if width is None else costs)
     left_targets, left_orders = set(range(len(targets))), set(range(len(orders)))
     for index, other in matched:
         found.pairs.append((targets[index], orders[other]))
         left_targets.discard(index)
         left_orders.discard(other)
     _recycle([targets[i] for i in sorted(left_targets)], [orders[i] for i in sorted(left_orders)], found, ctx)
+
+
+def _free_width(targets: list[Target], prices: list[int], ctx: RouteContext) -> int | None:
+    """How far from rank to rank a target may find an order it can keep; None where the matching must look for itself.
+
+    Beyond that every pair is a change, and a detour costs more than all distances together. A target that waits for its
+    refill may not be changed at all, which is another kind of cost.
+    """
+    band, widest = ctx.band_ticks, 1
+    reach = max(prices[-1], targets[-1].price_ticks) - min(prices[0], targets[0].price_ticks)
+    if 2 * reach * (len(targets) + len(prices)) >= _DETOUR:
+        return None
+    for index, target in enumerate(targets):
+        if target.wait_until_ms > ctx.now_ms:
+            return None
+        first = bisect_left(prices, target.price_ticks - band)
+        last = bisect_right(prices, target.price_ticks + band) - 1
+        if first <= last:
+            widest = max(widest, index - first, last - index)
+    return widest
 
 
 def _recycle(targets: list[Target], orders: list[Order], found: Pairing, ctx: RouteContext) -> None:

@@ -8,6 +8,8 @@ from tests.bench.table import Result, document, render
 
 ROWS = {
     "SPEED": "machine_speed",
+    "B1": "b1_plan",
+    "B2": "b2_plan",
     "B3": "b3_quiet_step",
     "B4": "b4_ladder_step",
     "B5": "b5_client_calls",

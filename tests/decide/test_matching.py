@@ -5,7 +5,9 @@ import random
 from collections.abc import Callable, Iterator
 
 import pytest
+from gridops.decide import pairing
 from gridops.decide.matching import Pair, match
+from gridops.decide.router_cases import context, order, target
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -84,3 +86,21 @@ def test_held_orders_are_not_torn_from_their_neighbours_by_an_equal_pair_in_the_
     """Peeling the equal pair 20-20 would leave 10-30 to pay; all three stay when it is not peeled."""
     cost = banded([10, 20], [20, 30], 10)
     assert match(2, 2, cost, 501) == [(0, 0), (1, 1)]
+
+
+def test_the_narrow_table_pairs_a_ladder_as_the_whole_one_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ladders of equal and unequal length, moved by up to three rungs: how far a pair may be kept bounds the search."""
+    chance = random.Random(7)
+    for number in range(300):
+        ladder = [
+            (level, 10_000 + 20 * level + chance.randrange(8), 100) for level in range(1, chance.randrange(2, 14))
+        ]
+        shift = chance.choice((0, 3, 19, 25, 41, 60))
+        lots = (100, 100, 100, 130)
+        held = [(f"o{n}", n, price + shift, chance.choice(lots)) for n, price, _ in ladder if chance.random() < 0.85]
+        ctx, targets = context(spacing_ticks=20), [target(*each) for each in ladder]
+        orders = [order(*each) for each in held]
+        with monkeypatch.context() as patched:
+            patched.setattr(pairing, "_free_width", lambda *_: None)
+            whole = pairing.pair_up(targets, orders, ctx)
+        assert pairing.pair_up(targets, orders, ctx) == whole, f"{number}: {ladder} {held}"
