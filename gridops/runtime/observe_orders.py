@@ -251,6 +251,9 @@ def _refused(state: EngineState, symbol: SymbolState, order: Order, kind: str, r
             close(state, symbol, order, to, detail, out)
         return
     out.touched[order.client_id] = order
+    if reply.code is VenueCode.AMEND_LIMIT:
+        # The venue's count is the one that binds: from now on this order is replaced, not amended.
+        order.amends = max(order.amends, symbol.instrument.max_amends)
     if reply.code in (VenueCode.UNKNOWN_ORDER, VenueCode.NO_SUCH_ORDER, VenueCode.AMEND_REFUSED):
         # Proves nothing by itself: frozen until the order was asked for, once every in-flight period.
         if order.pending is not None:
@@ -269,7 +272,8 @@ def _remember_refusal(state: EngineState, symbol: SymbolState, order: Order, kin
     count = count + 1 if number == reply.number else 1
     probe = state.venue_ms + state.rules.router.probe_ms
     symbol.refused[key] = (reply.number, count, probe)
-    if order.level:
+    if order.level and kind == OpKind.PLACE:
+        # A refused amend leaves its order where it is: a pause would have the rung wait and its order taken off.
         wait = state.venue_ms + state.rules.grid.refill_delay_ms
         symbol.refill_until[order.level] = max(symbol.refill_until.get(order.level, 0), wait)
 
