@@ -13,6 +13,7 @@ from gridops.domain import ids
 from gridops.domain.events import Boot, Event, MarketEnded, OperatorInput, SignalChanged, SinkReport, StopSignal
 from gridops.domain.market import Signal
 from gridops.domain.vocabulary import OperatorCommand
+from gridops.errors import ConfigError
 from gridops.runtime.ports import Bundles, Sink
 from gridops.runtime.state import EngineState
 from gridops.sim.day import ACCOUNT, TAG, WARM_NS, Day
@@ -252,14 +253,14 @@ class DrillDay(Day):
             self._other_hand("SELL" if lots > 0 else "BUY", abs(lots), {"type": "MARKET", "reduceOnly": "true"})
 
     def verb_cancel_all(self) -> None:
-        self.rest.by_another_hand("DELETE", "/fapi/v1/allOpenOrders", {"symbol": self.symbol})
+        self._by_hand("DELETE", "/fapi/v1/allOpenOrders", {"symbol": self.symbol})
 
     def verb_transfer(self, *, amount: Decimal) -> None:
         self.core.transfer(ACCOUNT, "USDT", amount)
         self.pump()
 
     def verb_venue_call(self, *, method: str, path: str, params: dict[str, str]) -> None:
-        self.rest.by_another_hand(method, path, dict(params))
+        self._by_hand(method, path, dict(params))
 
     def verb_symbol_status(self, *, status: str) -> None:
         self.core.set_symbol_status(self.symbol, status)
@@ -281,7 +282,7 @@ class DrillDay(Day):
         try:
             self.core.interfere("set_filter", self.symbol, name, value)
         except VenueError as refusal:
-            raise ValueError(f"set_filter {name} = {value}: {refusal}") from refusal
+            raise ConfigError(f"set_filter {name} = {value}: the venue refuses: {refusal}") from refusal
         self.pump()
 
     def verb_sigterm(self) -> None:
@@ -351,7 +352,13 @@ class DrillDay(Day):
             "newClientOrderId": f"web_{self.seed}_{self._foreign}",
             **rest,
         }
-        self.rest.by_another_hand("POST", "/fapi/v1/order", params)
+        self._by_hand("POST", "/fapi/v1/order", params)
+
+    def _by_hand(self, method: str, path: str, params: dict[str, str]) -> None:
+        """A drill whose own hand is refused would prove nothing: it ends as a mistake in the drill."""
+        reply = self.rest.by_another_hand(method, path, params)
+        if reply.status != 200:
+            raise ConfigError(f"the venue refuses {method} {path} of another hand: {reply.payload}")
 
 
 _OPERATOR = {

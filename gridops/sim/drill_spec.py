@@ -18,6 +18,9 @@ from gridops.errors import ConfigError
 from gridops.sim.drill_words import EXPECTS, VERBS, arguments
 
 TIERS = ("virtual", "wire")
+SCRIPT = "script"
+NEED_SCRIPT = frozenset({"price", "spread", "mark_price", "foreign_limit", "foreign_writer"})
+"""Verbs that move the price, or need to know where it is told to stand."""
 BASE_SETTINGS: Mapping[str, object] = {
     "grid.levels": 4,
     "grid.rung_notional": 400,
@@ -115,14 +118,14 @@ def parse(said: Mapping[str, object], stem: str, source: bytes = b"") -> Drill:
         seeds=_seeds(said.get("seeds", [1])),
         run_ms=_ms("run_s", said["run_s"]),
         wallet=Decimal(str(said.get("wallet", 20_000))),
-        market=_text("market", said.get("market", "script")),
+        market=_text("market", said.get("market", SCRIPT)),
         settings=settings,
         rules=rules_of(settings),
         steps=steps,
         expects=expects,
         source=source,
     )
-    _anchors(drill)
+    _agree(drill)
     return drill
 
 
@@ -186,8 +189,8 @@ def _expect(said: Mapping[str, object]) -> Expect:
     return Expect(that=str(that), args=arguments("expectation", EXPECTS, that, given))
 
 
-def _anchors(drill: Drill) -> None:
-    """Every name an expectation counts from is a step's, `start`, `fault`, or a cue."""
+def _agree(drill: Drill) -> None:
+    """What the parts say of each other: names counted from are there, none stands twice, verbs fit the market."""
     known = {step.name for step in drill.steps} | {"start", "fault", ""}
     for expect in drill.expects:
         for key in ("since", "until"):
@@ -197,6 +200,11 @@ def _anchors(drill: Drill) -> None:
         step = expect.args.get("step", "")
         if step not in known:
             raise ConfigError(f"expectation {expect.that}: step = {step!r} is unknown", hint=", ".join(sorted(known)))
+    moved = [step.do for step in drill.steps if step.do in NEED_SCRIPT and drill.market != SCRIPT]
+    if moved:
+        raise ConfigError(
+            f"verb {moved[0]} cannot act on market {drill.market!r}", hint=f"allowed: market = {SCRIPT!r}"
+        )
     names = [step.name for step in drill.steps]
     doubled = sorted({name for name in names if names.count(name) > 1})
     if doubled:

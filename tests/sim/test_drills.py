@@ -1,5 +1,8 @@
 """Drills are refused unless every word is known, run to a verdict by the venue and the journal, and repeat."""
 
+import os
+import subprocess
+import sys
 import tomllib
 from decimal import Decimal
 from pathlib import Path
@@ -50,6 +53,7 @@ def small(**changed: Any) -> Drill:
         ({"step": [{"do": "pause", "after": "state SAD"}]}, ["state SAD", "level REASON"]),
         ({"step": [{"do": "pause", "at_s": 1, "after": "flat"}]}, ["at_s", "after"]),
         ({"step": [{"do": "pause", "name": "a"}, {"do": "resume", "name": "a"}]}, ["'a'", "twice"]),
+        ({"market": "light", "step": [{"do": "price", "move_bps": 1}]}, ["price", "'light'", "script"]),
         ({"expect": [{"that": "luck"}]}, ["expectation", "luck", "books_equal"]),
         ({"expect": [{"that": "ends_in", "states": ["SAD"]}]}, ["states", "SAD", "READY"]),
         ({"expect": [{"that": "flat", "within_s": 1, "since": "nowhere"}]}, ["nowhere"]),
@@ -126,6 +130,83 @@ def test_verdicts_come_from_the_venue(monkeypatch: pytest.MonkeyPatch) -> None:
              "side": "BUY", "lots": 3}]  # fmt: skip
     checks = run_drill(small(step=step, expect=expect, run_s=12), 1).checks
     assert [check.ok for check in checks] == [False, False, True]
+
+
+@pytest.mark.simulation
+def test_each_expectation_is_met_by_what_holds_and_failed_by_what_does_not() -> None:
+    """One run: the feed is silent from 10 s to 15 s, an operator pauses at 40 s; what happened is known."""
+    step = [
+        {"name": "fault", "at_s": 10, "do": "market_silent", "for_s": 5},
+        {"name": "word", "at_s": 80, "do": "pause"},
+        {"name": "late", "at_s": 90, "do": "mark"},
+    ]
+    met: list[dict[str, Any]] = [
+        {"that": "state", "enters": "DEGRADED", "event": "TRUST_LOST", "within_s": 4},
+        {"that": "never", "enters": ["EMERGENCY"]},
+        {"that": "ends_in", "states": ["PAUSED"]},
+        {"that": "path", "states": ["DEGRADED", "READY", "ACTIVE", "PAUSED"]},
+        {"that": "level", "reason": "feed_stale", "edge": "closes", "since": "state DEGRADED", "within_s": 4},
+        {"that": "no_level", "reason": "venue_down"},
+        {"that": "no_increase", "since": "word", "grace_s": 1},
+        {"that": "no_increase_rests", "since": "word", "within_s": 2},
+        {"that": "flat", "within_s": 0},
+        {"that": "exposure_within_cap"},
+        {"that": "note", "topic": "operator", "since": "word", "within_s": 1},
+        {"that": "answer", "step": "word"},
+        {"that": "fills", "least": 0},
+        {"that": "bundle", "mode": "transition", "within_s": 4},
+        {"that": "books_equal"},
+    ]
+    failed: list[dict[str, Any]] = [
+        {"that": "state", "enters": "DEGRADED", "reason": "venue_down", "within_s": 4},
+        {"that": "state", "enters": "DEGRADED", "within_s": 1},
+        {"that": "state", "enters": "PAUSED", "since": "late", "within_s": 4},
+        {"that": "never", "enters": ["DEGRADED"]},
+        {"that": "ends_in", "states": ["ACTIVE"]},
+        {"that": "path", "states": ["DEGRADED", "READY", "ACTIVE"]},
+        {"that": "level", "reason": "venue_down", "within_s": 100},
+        {"that": "no_level", "reason": "feed_stale"},
+        {"that": "no_increase", "since": "start"},
+        {"that": "no_increase_rests", "since": "fault", "within_s": 1},
+        {"that": "holding"},
+        {"that": "exposure_within_cap", "pct": 1},
+        {"that": "mismatch", "kind": "position_qty", "within_s": 100},
+        {"that": "note", "topic": "operator", "since": "late", "within_s": 1},
+        {"that": "answer", "step": "word", "accepted": False},
+        {"that": "fills", "least": 1_000},
+        {"that": "ended", "within_s": 100},
+        {"that": "bundle", "mode": "kill", "within_s": 100},
+        {"that": "every_row"},
+        {"that": "flat", "since": "state EMERGENCY", "within_s": 100},
+    ]
+    checks = run_drill(small(step=step, expect=[*met, *failed], run_s=100), 1).checks
+    assert [check.says for check in checks[: len(met)] if not check.ok] == []
+    assert [check.says for check in checks[len(met) :] if check.ok] == []
+    assert {each["that"] for each in failed} | {"books_equal"} == set(EXPECTS)
+
+
+@pytest.mark.simulation
+def test_a_hand_the_venue_refuses_is_a_mistake_in_the_drill() -> None:
+    step = [{"at_s": 5, "do": "venue_call", "method": "POST", "path": "/fapi/v1/order", "params": {"symbol": "NONE"}}]
+    with pytest.raises(ConfigError, match="the venue refuses POST"):
+        run_drill(small(step=step), 1)
+
+
+@pytest.mark.simulation
+def test_a_run_does_not_depend_on_the_hash_seed() -> None:
+    program = (
+        "from tests.sim.test_drills import small; from gridops.sim.drill_run import run_drill; "
+        "r = run_drill(small(), 5); print(r.digest, r.checks)"
+    )
+    root = str(FOLDER.parents[1])
+    told = {
+        subprocess.run(
+            [sys.executable, "-c", program], env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": root},
+            capture_output=True, text=True, check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }  # fmt: skip
+    assert len(told) == 1
 
 
 @pytest.mark.simulation
