@@ -11,7 +11,7 @@ from gridops.decide.ledger import FROM_FILLS, Rows
 from gridops.decide.roundtrip_fills import money
 from gridops.decide.roundtrip_pairing import Pairing
 from gridops.decide.roundtrip_trip import Trip
-from gridops.decide.tieout import TieOut
+from gridops.decide.tieout import TieOut, WalletRead
 from gridops.domain.values import record
 
 ZERO = Decimal(0)
@@ -58,23 +58,22 @@ class Books:
             self.closed_net += _net(trip)
             self.in_trips += trip.funding_e8
 
-    def cut(self, pairing: Pairing, tied: TieOut) -> None:
+    def cut(self, pairing: Pairing, closing: WalletRead) -> None:
         """The moment has come: what is open is worth its mark."""
-        assert tied.closing is not None
         symbol, instrument = pairing.fills.instrument.symbol, pairing.fills.instrument
-        mark = tied.closing.marks.get(symbol, ZERO)
+        mark = closing.marks.get(symbol, ZERO)
         for trip in pairing.open_trips(episode=False):
             self.open_net += _net(trip) + mark * instrument.quantity(trip.open_lots) * trip.side
             self.in_trips += trip.funding_e8
         self.fills += pairing.next_row
         self.symbols += 1
-        self.positions[symbol] = (pairing.books.position, tied.closing.lots.get(symbol, 0))
+        self.positions[symbol] = (pairing.books.position, closing.lots.get(symbol, 0))
 
     def judge(self, tied: TieOut, ours: Rows, asset: str) -> list[Law]:
         """The law; empty when no wallet could be compared."""
         if tied.closing is None or tied.opening is None:
             return []
-        other = _others(ours, asset, tied.from_ms, tied.to_ms)
+        other = _others(ours, asset, tied.from_ms, tied.closing.from_ms)
         other["FUNDING_FEE"] = other.get("FUNDING_FEE", ZERO) - money(self.in_trips)
         start = sum((tied.opening.unrealised.get(name, ZERO) for name in self.positions), start=ZERO)
         end = sum((tied.closing.unrealised.get(name, ZERO) for name in self.positions), start=ZERO)
@@ -85,7 +84,7 @@ class Books:
         return [
             Law(
                 asset=asset,
-                to_ms=tied.to_ms,
+                to_ms=tied.closing.from_ms,
                 closed_net=self.closed_net,
                 open_net=self.open_net,
                 opening_unrealised=start,

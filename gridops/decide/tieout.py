@@ -1,13 +1,16 @@
 """The tie-out: per asset and UTC day, the wallet's change, the venue's income rows and our ledger must be one figure.
 
-Above the two ledgers. A day ends at its last read of the wallet that nothing moved around, so that read and rows are of
-one moment; the days of one account follow each other without a gap. A residual names the rows that cause it. Rows so
-new that the venue may not list them yet wait for the next tie-out; it never calls what it cannot see a match.
+Above the two ledgers. A day ends at its last usable read of the wallet: one that nothing moved around, or one whose
+figure the wallet had at some moment of the read. The days of one account follow each other without a gap. A residual
+names the rows that cause it. Rows so new that the venue may not list them yet wait for the next tie-out; it never calls
+what it cannot see a match.
 """
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from decimal import Decimal
+from itertools import accumulate
 
 from gridops.decide.ledger import Key, Rows, Stream
 from gridops.decide.roundtrip_fills import money
@@ -82,19 +85,28 @@ class TieOut:
     """Rows of ours newer than what was compared."""
     opening: WalletRead | None
     closing: WalletRead | None
+    """The newest compared read that nothing moved around: of wallets and positions at one moment."""
 
 
-def tie_out(ours: Rows, venue: Rows, reads: Sequence[WalletRead], *, covered_ms: int) -> TieOut:
-    """Compare. `reads` in order, the opening entry first; `covered_ms`: when complete income was asked last."""
+def tie_out(ours: Rows, venue: Rows, reads: Sequence[WalletRead], *, covered_ms: int, opened: bool = True) -> TieOut:
+    """Compare. `reads` in order, the opening entry first; `covered_ms`: when complete income was asked last.
+
+    Without `opened` nobody has proven that the first read was of one moment: the first quiet one opens.
+    """
     venue = _once(venue)
     if not reads:
         return _unknown("no_wallet_read", ours)
     if not covered_ms:
         return _unknown("no_income_read", ours)
+    times = _times(ours, venue)
+    if not opened:
+        reads = _from_quiet(reads, times)
+        if not reads:
+            return _unknown("no_quiet_read", ours)
     opening = reads[0]
     disagreements = list(_disagreements(ours, venue, opening.from_ms))
     covered_ms = _settled(disagreements, covered_ms)
-    cuts = _cuts(reads, _times(ours, venue), covered_ms)
+    cuts = _cuts(reads, times, venue, covered_ms)
     if not cuts:
         return _unknown("no_quiet_read", ours)
     days: list[DayTie] = []
@@ -111,7 +123,7 @@ def tie_out(ours: Rows, venue: Rows, reads: Sequence[WalletRead], *, covered_ms:
         to_ms=before.from_ms,
         waiting=sum(at > before.from_ms for stream in ours.streams.values() for at in stream.at_ms),
         opening=opening,
-        closing=before,
+        closing=next((read for read in reversed(cuts) if _quiet(read, times)), None),
     )
 
 
@@ -137,15 +149,56 @@ def _times(*sides: Rows) -> list[int]:
     return sorted(found)
 
 
-def _cuts(reads: Sequence[WalletRead], times: list[int], covered_ms: int) -> list[WalletRead]:
-    """Per UTC day the last read that was quiet and is covered by income rows; without the opening itself."""
+def _quiet(read: WalletRead, times: list[int]) -> bool:
+    at = bisect_left(times, read.from_ms - QUIET_MS)
+    return at == len(times) or times[at] > read.to_ms + QUIET_MS
+
+
+def _from_quiet(reads: Sequence[WalletRead], times: list[int]) -> Sequence[WalletRead]:
+    return next((reads[at:] for at, read in enumerate(reads) if _quiet(read, times)), ())
+
+
+def _cuts(reads: Sequence[WalletRead], times: list[int], venue: Rows, covered_ms: int) -> list[WalletRead]:
+    """Per UTC day the last usable read that income rows cover; without the opening itself."""
     found: dict[int, WalletRead] = {}
-    for read in reads[1:]:
-        at = bisect_left(times, read.from_ms - QUIET_MS)
-        quiet = at == len(times) or times[at] > read.to_ms + QUIET_MS
-        if quiet and read.from_ms <= covered_ms:
-            found[read.from_ms // DAY_MS] = read
+    wallet: _Wallet | None = None
+    for read in reversed(reads[1:]):
+        day = read.from_ms // DAY_MS
+        if day in found or read.to_ms + QUIET_MS > covered_ms:
+            continue
+        if _quiet(read, times):
+            found[day] = read
+            continue
+        wallet = wallet or _Wallet(reads[0], venue)
+        moment = wallet.moment(read, times)
+        if moment is not None:
+            found[day] = replace(read, from_ms=moment)
     return [found[day] for day in sorted(found)]
+
+
+class _Wallet:
+    """Wallets over time, by the opening entry and the venue's rows."""
+
+    def __init__(self, opening: WalletRead, venue: Rows) -> None:
+        self._opening = opening.wallets
+        rows: dict[str, list[tuple[int, int]]] = {}
+        for key, stream in venue.streams.items():
+            listed = zip(stream.at_ms, stream.amount_e8, strict=True)
+            rows.setdefault(key.asset, []).extend(row for row in listed if row[0] >= opening.from_ms)
+        self._times = {asset: [at for at, _ in sorted(held)] for asset, held in rows.items()}
+        self._sums = {asset: list(accumulate(amount for _, amount in sorted(held))) for asset, held in rows.items()}
+
+    def moment(self, read: WalletRead, times: list[int]) -> int | None:
+        """The latest moment around the read at which every wallet had the figure read; None without one."""
+        window = times[bisect_left(times, read.from_ms - QUIET_MS) : bisect_right(times, read.to_ms + QUIET_MS)]
+        for moment in [*(at + 1 for at in reversed(window)), window[0]]:
+            if all(abs(self._at(asset, moment) - held) <= DUST_E8 for asset, held in read.wallets.items()):
+                return moment
+        return None
+
+    def _at(self, asset: str, moment: int) -> int:
+        before = bisect_left(self._times.get(asset, []), moment)
+        return self._opening.get(asset, 0) + (self._sums[asset][before - 1] if before else 0)
 
 
 def _settled(disagreements: list[Cause], covered_ms: int) -> int:

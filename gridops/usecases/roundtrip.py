@@ -153,7 +153,7 @@ def compile_report(
 ) -> Report:
     """The report of a history that was read."""
     asset = _checked(wanted, history)
-    tied = tieout.tie_out(history.ours, history.venue, history.reads, covered_ms=history.covered_ms)
+    tied = tie(history)
     tallies = {of: Tally(wanted.rates, KEYS[wanted.by] if of == wanted.of else None) for of in LEVELS}
     laws, opened = roundtrip_law.Books(), dict.fromkeys(LEVELS, 0)
     filed: deque[Trip] = deque(maxlen=FILED_TRIPS)
@@ -167,7 +167,7 @@ def compile_report(
                     export(row(trip, wanted.rates))
         for of in LEVELS:
             opened[of] += len(pairing.open_trips(episode=of == "episode"))
-    law = laws.judge(tied, history.ours, asset)
+    law = laws.judge(tied, history.ours, asset) if history.opened else []
     found = tuple(_findings(history, tied, law))
     ref, tie_ref = _evidence(place, source, tied, tallies, law, found, [row(trip, wanted.rates) for trip in filed])
     return Report(
@@ -192,6 +192,13 @@ def load(place: Place, progress: Progress) -> tuple[Source, History]:
     """The history of the account, and whose it is."""
     with _unhindered():
         return _history(place, progress)
+
+
+def tie(history: History) -> TieOut:
+    """The tie-out of a history. Sorts its rows in place."""
+    return tieout.tie_out(
+        history.ours, history.venue, history.reads, covered_ms=history.covered_ms, opened=history.opened
+    )
 
 
 def all_trips(history: History) -> Iterator[Trip]:
@@ -235,7 +242,7 @@ def _until(pairing: Pairing, tied: TieOut, laws: "roundtrip_law.Books") -> Itera
     for trip in pairing.run(tied.closing.from_ms - 1):
         laws.closed(trip)
         yield trip
-    laws.cut(pairing, tied)
+    laws.cut(pairing, tied.closing)
 
 
 def _checked(wanted: Wanted, history: History) -> str:

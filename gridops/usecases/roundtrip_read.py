@@ -142,6 +142,7 @@ class _Reply(msgspec.Struct):
 class _StateSymbol(msgspec.Struct):
     instrument: Instrument
     position_lots: int
+    entry_price: Decimal
 
 
 class _State(msgspec.Struct):
@@ -174,6 +175,8 @@ class History:
     venue: Rows = field(default_factory=Rows)
     reads: list[WalletRead] = field(default_factory=list)
     """The opening entry first."""
+    opened: bool = False
+    """The opening entry is in the journal; not where its oldest rows are archived."""
     covered_ms: int = 0
     doubles: list[tuple[str, int]] = field(default_factory=list)
     """(symbol, trade id) of fills that were booked a second time."""
@@ -253,6 +256,7 @@ class Fold:
         """The journal's oldest rows are archived: instruments and positions come from the state they led to."""
         for symbol, held in msgspec.json.decode(state, type=_State).symbols.items():
             self.history.fills[symbol] = Fills(held.instrument)
+            self._read[symbol] = _Position(symbol, held.position_lots, held.entry_price, Decimal(0), Decimal(0))
             self._scale[symbol] = (1, 1)
 
     def result(self) -> History:
@@ -338,7 +342,7 @@ class Fold:
             changed = _REGIME.decode(raw)
             self._change(changed.symbol, changed.to_regime, venue_ms)
         elif kind == "Note" and reply is not None and _NOTE.decode(raw).topic == "opening_entry":
-            self.history.reads = [reply]
+            self.history.reads, self.history.opened = [reply], True
 
     def _filled(self, said: _Filled, venue_ms: int | None) -> None:
         fill = said.fill

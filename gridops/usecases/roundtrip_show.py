@@ -96,7 +96,7 @@ class _Teller:
         self._wrong = self._causes(history)
 
     def _causes(self, history: History) -> dict[tuple[str, int], str]:
-        tied = tieout.tie_out(history.ours, history.venue, history.reads, covered_ms=history.covered_ms)
+        tied = roundtrip.tie(history)
         return {
             (each.kind, int(each.ref)): f"{each.what}: ours {each.ours:f}, venue {each.venue:f} {each.asset}"
             for each in tieout.causes(tied.days)

@@ -148,10 +148,28 @@ def test_rows_that_overlapping_reads_list_again_count_once() -> None:
     assert tied.status == "ok"
 
 
-def test_a_read_that_a_row_falls_into_is_not_compared() -> None:
-    read_ms = MADE[1].at_ms + 300
-    tied = _tie(_ours(MADE[:2]), _venue(MADE[:2]), [read_ms])
+@pytest.mark.parametrize(("truth_ms", "to_ms"), [(0, MADE[1].at_ms), (10_000, MADE[1].at_ms + 1)])
+def test_a_read_that_a_row_falls_into_is_of_the_moment_whose_wallet_it_shows(truth_ms: int, to_ms: int) -> None:
+    read_ms, rows = MADE[1].at_ms + 300, _venue(MADE[:2])
+    reads = [_read(START_MS - 60_000, _wallets(rows, 0)), _read(read_ms, _wallets(rows, START_MS + 1 + truth_ms))]
+    tied = tieout.tie_out(_ours(MADE[:2]), _rows(rows), reads, covered_ms=FAR_MS)
+    assert (tied.status, tied.to_ms, tied.closing) == ("ok", to_ms, None)
+    assert tied.days[0].wallet == tied.days[0].ledger
+
+
+def test_a_read_in_a_busy_moment_that_shows_no_wallet_ever_held_is_not_used() -> None:
+    read_ms, rows = MADE[1].at_ms + 300, _venue(MADE[:2])
+    odd = {**_wallets(rows, FAR_MS), "USDT": 5}
+    reads = [_read(START_MS - 60_000, _wallets(rows, 0)), _read(read_ms, odd)]
+    tied = tieout.tie_out(_ours(MADE[:2]), _rows(rows), reads, covered_ms=FAR_MS)
     assert (tied.status, tied.reason) == ("unknown", "no_quiet_read")
+
+
+def test_without_an_opening_entry_the_first_quiet_read_opens() -> None:
+    rows = _venue(MADE, PAID)
+    reads = [_read(at_ms, _wallets(rows, at_ms)) for at_ms in (START_MS + 100, START_MS + 2_000, *READS)]
+    tied = tieout.tie_out(_ours(MADE, PAID), _rows(rows), reads, covered_ms=FAR_MS, opened=False)
+    assert (tied.status, tied.from_ms) == ("ok", START_MS + 2_000)
 
 
 def test_what_the_venue_may_not_list_yet_waits() -> None:

@@ -19,7 +19,7 @@ from gridops.domain.records import Booked, Filled, Note, Record, RegimeChanged, 
 from gridops.domain.rules import Rules
 from gridops.domain.vocabulary import OpKind, QueryKind, Regime, Severity, Side, VenueCode
 from gridops.runtime import codec
-from gridops.runtime.ports_journal import JournalRow
+from gridops.runtime.ports_journal import CheckpointRow, JournalRow
 
 START_MS = 1_721_260_800_000
 Row = tuple[int, Event, list[Record]]
@@ -205,14 +205,17 @@ def traded(*, restart: bool = False) -> Story:
     return story
 
 
-def write(path: Path, rows: Sequence[Row], plant: Plant = list) -> None:
-    """Put the rows into a journal file."""
+def write(path: Path, rows: Sequence[Row], plant: Plant = list, *, archived: int = 0, state: bytes = b"") -> None:
+    """Put the rows into a journal file; of the first `archived` ones only the checkpoint they led to is left."""
     journal = open_journal(path, account="paper", clock_ms=lambda: START_MS)
     journal.begin_run("run000000001", 7, "0")
+    if archived:
+        journal.checkpoint(CheckpointRow(archived, START_MS, state, "0" * 64, "0" * 64))
     for seq, (at_ms, event, records) in enumerate(_planted(rows, plant), 1):
         header = Header(seq=seq, wall_ms=at_ms, boot_ns=at_ms * 10**6, boot_id="b", venue_ms=at_ms)
         body = codec.encode_row(header, event, records, [])
-        journal.append(JournalRow(seq, at_ms, type(event).__name__, body, False))
+        if seq > archived:
+            journal.append(JournalRow(seq, at_ms, type(event).__name__, body, False))
     assert journal.flush(20)
     journal.close()
 

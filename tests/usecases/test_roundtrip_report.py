@@ -3,12 +3,14 @@
 from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 import pytest
 from gridops.adapters.home import Home, Located
 from gridops.adapters.roundtrip_file import TripTable
+from gridops.domain.records import Booked
 from gridops.domain.vocabulary import Side
 from gridops.errors import ConfigError, JournalError
-from gridops.usecases import roundtrip, roundtrip_show
+from gridops.usecases import roundtrip, roundtrip_read, roundtrip_show
 from gridops.usecases.place import Place
 from gridops.usecases.roundtrip import Report, Wanted
 from tests.usecases import roundtrip_journal as kit
@@ -163,3 +165,29 @@ def test_a_table_that_fails_leaves_no_file(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError):
         spoil()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_where_the_oldest_rows_are_archived_the_rest_is_accounted_for(tmp_path: Path) -> None:
+    place, story = _place(tmp_path), traded()
+    # Up to the second buy of bitcoin and the sell of ether: 4 lots at an average of 59,900, and -10 lots at 3,000.
+    archived = next(n for n, row in enumerate(story.rows) if any(isinstance(r, Booked) for r in row[2])) - 4
+    held = {"BTCUSDT": (4, "59900"), "ETHUSDT": (-10, "3000")}
+    symbols = {
+        symbol: {"instrument": kit.instrument(symbol), "position_lots": lots, "entry_price": entry}
+        for symbol, (lots, entry) in held.items()
+    }
+    state = msgspec.json.Encoder(decimal_format="string").encode({"symbols": symbols})
+    kit.write(place.home.journal("paper"), story.rows, archived=archived, state=state)
+    found = roundtrip.report(place, Wanted(rates={}))
+    assert found.findings == () and found.law == ()
+    assert found.totals["episode"].gross == Decimal("0.48") + Decimal("0.01")
+    assert (found.tieout.status, found.tieout.reason) == ("ok", "ties_out")
+
+
+def test_a_long_read_says_how_far_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(roundtrip_read, "PROGRESS_EVERY", 10)
+    place, story = _place(tmp_path), traded()
+    kit.write(place.home.journal("paper"), story.rows)
+    told: list[tuple[int, int]] = []
+    roundtrip.report(place, Wanted(rates={}), lambda done, total: told.append((done, total)))
+    assert told == [(done, len(story.rows)) for done in range(10, len(story.rows) + 1, 10)]
