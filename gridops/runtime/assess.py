@@ -10,10 +10,10 @@ from gridops.domain.records import ConditionEdge, Note, ShadowEdge, Transition
 from gridops.domain.vocabulary import FsmEvent, FsmState, OperatorCommand, QueryKind, Severity
 from gridops.runtime import facts as gathering
 from gridops.runtime import replies
+from gridops.runtime.facts import SAMPLE_MS
 from gridops.runtime.out import Out
 from gridops.runtime.state import EngineState
 
-SAMPLE_MS = 1_000
 PATIENCE_MS = 200
 STATES_KEPT = 200
 """States of one run that its summary names."""
@@ -24,7 +24,6 @@ def run(state: EngineState, event: Event, out: Out) -> None:
     """Judge the facts, move the levels, then the state machine until nothing moves."""
     due = look_due(state, state.now_ms)
     if due or (isinstance(event, OrderReport) and not out.expected):
-        state.sampled_ms = state.now_ms
         gathering.sample(state)
     if not due and _may_skip(state, event, out):
         return

@@ -13,6 +13,7 @@ from gridops.runtime import protect
 from gridops.runtime.state import EngineState, SymbolState
 
 DAY_MS = 86_400_000
+SAMPLE_MS = 1_000
 _POSITION = (MismatchKind.POSITION_QTY, MismatchKind.POSITION_SIDE)
 
 
@@ -247,11 +248,14 @@ def _mismatch(state: EngineState, name: str) -> tuple[Severity | None, str]:
 
 
 def sample(state: EngineState) -> None:
-    """The look at what has no input of its own: equity, and who makes the touch."""
+    """The look at what has no input of its own: equity, and once a second who makes the touch."""
     sample_drawdown(state)
-    for symbol in state.symbols.values():
-        alone = symbol.view.has_book and _makes_a_touch(symbol)
-        symbol.alone_since_ms = (symbol.alone_since_ms or state.now_ms) if alone else 0
+    if state.now_ms >= state.sampled_ms + SAMPLE_MS:
+        # Not at an order's report: the book still shows what was just filled.
+        for symbol in state.symbols.values():
+            alone = symbol.view.has_book and _makes_a_touch(symbol)
+            symbol.alone_since_ms = (symbol.alone_since_ms or state.now_ms) if alone else 0
+        state.sampled_ms = state.now_ms
 
 
 def touch_alone(state: EngineState, symbol: SymbolState) -> bool:
@@ -261,12 +265,13 @@ def touch_alone(state: EngineState, symbol: SymbolState) -> bool:
 
 
 def _makes_a_touch(symbol: SymbolState) -> bool:
+    """Whether one of the two touches shows no more than the size of own orders there, a fill under way or not."""
     view = symbol.view
     ours = {Side.BUY: 0, Side.SELL: 0}
     touch = {Side.BUY: view.bid_ticks, Side.SELL: view.ask_ticks}
     for order in symbol.orders.values():
         if order.price_ticks == touch[order.side] and order.state in RESTING:
-            ours[order.side] += order.remaining
+            ours[order.side] += order.lots
     return ours[Side.BUY] >= view.bid_lots or ours[Side.SELL] >= view.ask_lots
 
 

@@ -33,7 +33,6 @@ def fold(state: EngineState, header: Header, event: Event, records: list[Record]
     """Bring `state` from before this row to after it. ValueError, KeyError or AssertionError when it does not fit."""
     observe(state, header, event, Out(header, state.identity.run_id))
     if state.booted and (state.now_ms >= state.sampled_ms + SAMPLE_MS or isinstance(event, OrderReport)):
-        state.sampled_ms = state.now_ms
         facts.sample(state)
     for said in records:
         _said(state, said)

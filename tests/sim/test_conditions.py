@@ -22,7 +22,7 @@ from gridops.sim.drill_day import DrillDay
 from gridops.sim.drill_run import DrillReport, run_drill
 from gridops.sim.drill_spec import Drill, parse
 from gridops.sim.market import ScriptMarket
-from gridops.sim.scheduler import MS, SECOND
+from gridops.sim.scheduler import MS, SECOND, LinkRates
 from gridops.venue.market.events import MarketEvent, SymbolSpec
 from gridops.venue.market.specs import bundled
 from tests.sim.condition_scenes import SCENES, WIRE, Scene, one
@@ -131,7 +131,41 @@ def test_without_its_detector_the_scene_is_red(reason: FsmReason, monkeypatch: p
     assert not report.ok, f"{reason} is not what this scene shows\n{_told(report)}"
 
 
-HIDDEN = Scene(moves=FsmState.THROTTLED, scope="BTCUSDT", steps=one("spread", bps=60, for_s=20), within_s=5, run_s=120)
+def _late_market(day: DrillDay) -> None:
+    """From the sixth second on every public frame is four seconds old when it comes in."""
+
+    def late() -> None:
+        day._market.rates = LinkRates(low_us=4_000_000, high_us=4_000_100)
+
+    day.scheduler.after(WARM_NS + 6 * SECOND, late)
+
+
+def _without_marks(day: DrillDay) -> None:
+    """From the sixth second on the mark price stream alone is silent."""
+    tell = day._tell_market
+
+    def no_marks(payload: dict[str, Any]) -> None:
+        if payload["e"] != "markPriceUpdate" or day.now_ms() < 6_000:
+            tell(payload)
+
+    day._tell_market = no_marks  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize(
+    ("prepare", "told", "within_s"),
+    [(_late_market, "book", 8), (_without_marks, "mark price", 12)],
+    ids=["by the events' own time", "by the age of the mark alone"],
+)
+def test_a_feed_is_stale(prepare: Callable[[DrillDay], None], told: str, within_s: int) -> None:
+    silent = Scene(
+        moves=FsmState.DEGRADED, scope="BTCUSDT", steps=one("mark"), within_s=within_s, ends=FsmState.DEGRADED
+    )
+    report = run_drill(drill(FsmReason.FEED_STALE, silent), 1, prepare=prepare)
+    assert report.ok, _told(report)
+    assert told in next(move.detail for move in report.transitions if move.to_state == "DEGRADED")
+
+
+HIDDEN = Scene(moves=FsmState.THROTTLED, scope="BTCUSDT", steps=one("spread", bps=60, for_s=20), within_s=7, run_s=120)
 """The ladder stands inside the spread that opens: what the book shows at its touch is our own orders."""
 
 
@@ -139,9 +173,11 @@ def test_a_wide_spread_is_noticed_behind_own_orders(monkeypatch: pytest.MonkeyPa
     hidden = drill(FsmReason.TOXICITY_MID, HIDDEN)
     report = run_drill(hidden, 1)
     assert report.ok, _told(report)
-    assert "alone at the touch" in next(move.detail for move in report.transitions if move.to_state == "THROTTLED")
+    noticed = next(move for move in report.transitions if move.to_state == "THROTTLED")
+    assert "alone at the touch" in noticed.detail
     monkeypatch.setattr(facts, "touch_alone", lambda *_: False)
-    assert not run_drill(hidden, 1).ok
+    blind = run_drill(hidden, 1)
+    assert not [move for move in blind.transitions if "alone" in move.detail or move.at_ms == noticed.at_ms]
 
 
 class TwoSymbols(ScriptMarket):
