@@ -34,6 +34,8 @@ class Sums:
     """Integer sums over trips of one instrument."""
 
     instrument: Instrument
+    unit_e12: int
+    """A tick of a lot in 1e-12."""
     trips: int = 0
     wins: int = 0
     unvalued: int = 0
@@ -129,30 +131,27 @@ class Tally:
     def __init__(self, rates: Rates, key: Callable[[Trip], str] | None = None) -> None:
         self._rates, self._key = rates, key
         self._sums: dict[tuple[str, str], Sums] = {}
-        self._unit_e12: dict[str, int] = {}
         self.stretch_ms = 1_000
         self.stretches: dict[int, list[int]] = {}
         """Stretch of time of the exit -> gross, fees, funding, net in 1e-12, and trips."""
 
     def add(self, trip: Trip) -> None:
-        unit = self._unit_e12.get(trip.symbol)
-        if unit is None:
-            unit = self._unit_e12[trip.symbol] = _whole_e12(trip.instrument.unit)
-        gross = (trip.exit_units - trip.entry_units) * trip.side * unit
+        instrument = trip.instrument
+        group = (self._key(trip) if self._key else "", instrument.symbol)
+        sums = self._sums.get(group)
+        if sums is None:
+            sums = self._sums[group] = Sums(instrument, _whole_e12(instrument.unit))
+        gross = (trip.exit_units - trip.entry_units) * trip.side * sums.unit_e12
         fees, funding = trip.fee_e8 * _FINER, trip.funding_e8 * _FINER
         if trip.carry:
             gross += int((trip.carry * E12).to_integral_value(ROUND_HALF_EVEN))
         if trip.other_fees:
             fees = int(trip.fees(self._rates)[0] * E12)
         net = gross - fees + funding
-        group = self._key(trip) if self._key else ""
-        sums = self._sums.get((group, trip.symbol))
-        if sums is None:
-            sums = self._sums[group, trip.symbol] = Sums(trip.instrument)
         sums.add(trip, net)
         if trip.other_fees:
             sums.foreign(trip, self._rates)
-        self._count(trip.exit_ms, (gross, fees, funding, net, 1))
+        self._count(trip.exit_ms, gross, fees, funding, net)
 
     def total(self, symbol: str | None = None) -> Totals:
         """Over everything, or over one symbol."""
@@ -177,16 +176,19 @@ class Tally:
                 points.append(_point((stretch + 1) * self.stretch_ms, sums))
         return tuple(points)
 
-    def _count(self, exit_ms: int, figures: tuple[int, ...]) -> None:
+    def _count(self, exit_ms: int, gross: int, fees: int, funding: int, net: int) -> None:
         stretch = exit_ms // self.stretch_ms
         held = self.stretches.get(stretch)
         if held is None:
-            self.stretches[stretch] = list(figures)
+            self.stretches[stretch] = [gross, fees, funding, net, 1]
             if len(self.stretches) > MOST_STRETCHES:
                 self._widen()
             return
-        for at, figure in enumerate(figures):
-            held[at] += figure
+        held[0] += gross
+        held[1] += fees
+        held[2] += funding
+        held[3] += net
+        held[4] += 1
 
     def _widen(self) -> None:
         """A long history is told in longer stretches: what is kept stays small."""
