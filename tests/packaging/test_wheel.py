@@ -101,6 +101,7 @@ def test_wheel_holds_both_packages_their_data_and_the_licence(wheel: Path) -> No
         names = set(archive.namelist())
     assert {"gridops/__init__.py", "gridops/py.typed", "gridops_cli/__init__.py"} <= names
     assert "gridops/_data/fixtures/market/specs.json" in names
+    assert {"gridops/_data/fixtures/drills/fsm-tour.toml", "gridops/_data/runbooks/fsm.md"} <= set(names)
     assert [name for name in names if name.endswith("licenses/LICENSE")]
     top = {name.partition("/")[0] for name in names}
     assert {name for name in top if not name.endswith(".dist-info")} == {"gridops", "gridops_cli"}
