@@ -106,7 +106,7 @@ SCENES: Mapping[FsmReason, Scene] = {
         ),
     ),
     R.ORDERS_UNKNOWN: Scene(
-        moves=S.DEGRADED, within_s=20,
+        moves=S.DEGRADED, within_s=20, settings={"health.shadow": ["venue_down"]},
         steps=then(
             {"do": "price", "move_bps": 8, "over_s": 0, "plus_s": 1},
             first=refused("rder", 8, method="any", code=-1007),
