@@ -78,7 +78,9 @@ def test_a_kill_is_flat_within_a_minute_of_write_faults(tmp_path: Path, fault: s
 def test_an_empty_book_and_a_ban_are_waited_out(tmp_path: Path) -> None:
     with Bench(tmp_path, speed="5") as bench:
         engine = bench.start()
-        holding(bench, engine)
+        # More than the ladder itself could close before its orders are cancelled.
+        bench.venue.fault("venue.external", what="order", side="BUY", quantity="0.060")
+        engine.wait(lambda: bench.position_lots() > 40, 10.0, "a position")
         bench.venue.fault("venue.book", shape="empty")
         assert engine.ask("kill", reason="drill")["accepted"]
         time.sleep(2.0)
