@@ -29,6 +29,7 @@ LOOKS = (
     ("drill", "words"),
     ("roundtrip", "list"),
     ("roundtrip", "report"),
+    ("replay", "--explain"),
 )
 """Commands that change nothing, by their words."""
 _SH = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
