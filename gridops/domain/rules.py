@@ -97,6 +97,8 @@ class RouterRules:
     amend_batch: int = 5
     cancel_batch: int = 10
     refusals_before_probe: int = 3
+    refused_wait_ms: int = 250
+    """After a refusal, until then: a few views of the market."""
     probe_ms: int = 60_000
     partial_settle_ms: int = 200
 

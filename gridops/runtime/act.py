@@ -185,7 +185,7 @@ def _context(state: EngineState, symbol: SymbolState, increase: bool) -> RouteCo
         order_slots=_slots(state, symbol, room.orders),
         weight_left=room.weight,
         budget_retry_ms=budget.retry_ms(state.budget, rules.budget, state.venue_ms),
-        refused=_refusals(symbol),
+        refused=_refusals(symbol, rules.router.refusals_before_probe),
         replacing={level: leg for level, leg in symbol.replacing.items() if leg not in symbol.orders},
         rate_low=gate_views.rate_low(state),
         allow_increase=increase,
@@ -200,11 +200,12 @@ def _slots(state: EngineState, symbol: SymbolState, in_budget: int) -> int:
     return max(0, min(in_budget, risk.max_pending - len(symbol.orders), churn_left))
 
 
-def _refusals(symbol: SymbolState) -> dict[tuple[int, str], tuple[int, int]]:
+def _refusals(symbol: SymbolState, least: int) -> dict[tuple[int, str], tuple[int, int]]:
+    """Every refusal defers its level until the time it was given, not only those that have become a probe."""
     found = {}
     for key, (_, count, probe_ms) in symbol.refused.items():
         level, _, side = key.partition("|")
-        found[int(level), side] = (count, probe_ms)
+        found[int(level), side] = (max(count, least), probe_ms)
     return found
 
 

@@ -264,13 +264,19 @@ def _refused(state: EngineState, symbol: SymbolState, order: Order, kind: str, r
 
 
 def _remember_refusal(state: EngineState, symbol: SymbolState, order: Order, kind: str, reply: WriteReply) -> None:
-    """Count equal refusals of a level in a row; the router then probes once a minute."""
+    """Count equal refusals of a level in a row: the first tries wait for a newer book, then there is one a minute.
+
+    Tries that follow each other at once judge one and the same book: three of them within 20 ms say no more than the
+    first, and would cost the level a minute.
+    """
     if kind == OpKind.CANCEL:
         return
     key = f"{order.level}|{order.side}"
     number, count, _ = symbol.refused.get(key, (0, 0, 0))
     count = count + 1 if number == reply.number else 1
-    probe = state.venue_ms + state.rules.router.probe_ms
+    router = state.rules.router
+    wait_ms = router.probe_ms if count >= router.refusals_before_probe else router.refused_wait_ms
+    probe = state.venue_ms + wait_ms
     symbol.refused[key] = (reply.number, count, probe)
     if order.level and kind == OpKind.PLACE:
         # A refused amend leaves its order where it is: a pause would have the rung wait and its order taken off.

@@ -36,6 +36,8 @@ Served = dict[int, Target]
 def cancel_all_and_replace(targets: Sequence[Target], orders: Sequence[Order], ctx: RouteContext) -> Plan:
     """Any order off its target, missing or over: everything goes and is placed anew."""
     live = _live(orders)
+    if _unsettled(live):
+        return _plan([], live, {}, [], ctx)
     served = _serve(targets, live, 0, 0)
     whole = len(served) == len(live) and not _admitted(_lacking(targets, served, ctx), targets, live, ctx)
     return _all_or_none(targets, live, served, whole, ctx)
@@ -44,6 +46,8 @@ def cancel_all_and_replace(targets: Sequence[Target], orders: Sequence[Order], c
 def all_or_nothing(targets: Sequence[Target], orders: Sequence[Order], ctx: RouteContext) -> Plan:
     """With the router's own hold band as tolerance: beyond it everything goes; within it a missing rung is placed."""
     live = _live(orders)
+    if _unsettled(live):
+        return _plan([], live, {}, [], ctx)
     served = _serve(targets, live, ctx.band_ticks, ctx.rules.hold_lots_pct * 10_000)
     return _all_or_none(targets, live, served, len(served) == len(live), ctx)
 
@@ -60,11 +64,14 @@ def _live(orders: Sequence[Order]) -> list[Order]:
     return sorted((o for o in orders if o.state not in TERMINAL), key=lambda o: (o.price_ticks, o.client_id))
 
 
+def _unsettled(live: list[Order]) -> bool:
+    """Something is under way: whoever moves all orders together waits for the last answer."""
+    return any(order.pending is not None or order.state not in _RESTING for order in live)
+
+
 def _all_or_none(targets: Sequence[Target], live: list[Order], served: Served, whole: bool, ctx: RouteContext) -> Plan:
     if whole or not live:
         return _plan(targets, live, served, [], ctx)
-    if any(order.pending is not None or order.state not in _RESTING for order in live):
-        return _plan([], live, {}, [], ctx)
     return _plan([], live, {}, list(range(len(live))), ctx)
 
 
@@ -75,15 +82,16 @@ def _lacking(targets: Sequence[Target], served: Served, ctx: RouteContext) -> li
 
 def _serve(targets: Sequence[Target], live: list[Order], band_ticks: int, lots_ppm: int) -> Served:
     """Each order the nearest target of its cohort that no other order serves."""
-    near = sorted(
-        (abs(order.price_ticks - target.price_ticks), index, at)
-        for index, order in enumerate(live)
-        for at, target in enumerate(targets)
-        if (order.side, order.reduce_only) == (target.side, target.reduce_only)
-        and order.level != 0
-        and abs(order.price_ticks - target.price_ticks) <= band_ticks
-        and abs(order.remaining - target.lots) * 1_000_000 <= lots_ppm * target.lots
-    )
+    near: list[tuple[int, int, int]] = []
+    for index, order in enumerate(live):
+        price, rest, reduce_only, side = order.price_ticks, order.remaining, order.reduce_only, order.side
+        for at, target in enumerate(targets):
+            off = abs(price - target.price_ticks)
+            if off > band_ticks or side is not target.side or reduce_only is not target.reduce_only or not order.level:
+                continue
+            if abs(rest - target.lots) * 1_000_000 <= lots_ppm * target.lots:
+                near.append((off, index, at))
+    near.sort()
     served: Served = {}
     used: set[int] = set()
     for _, index, at in near:

@@ -3,8 +3,8 @@
 `python -m gridops.sim.compare MARKET@SECONDS ...` prints a table a market, with `--seeds N` one of N synthetic markets.
 No faults: what is compared is what the plans cost and earn. Figures come from the meter: the wire and the venue.
 
-The cap is the size of one side of the ladder, so that it binds every planner alike: whoever adds before the old order
-is gone shows as a higher worst case.
+The cap is one side of the ladder, so that it binds every planner from its first plan on: whoever adds before the old
+order is gone shows as a higher worst case.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from gridops.decide.route_context import RouteContext
 from gridops.decide.router import route
 from gridops.domain.orders import Order
 from gridops.domain.plan import Plan, Target
-from gridops.domain.rules import RiskRules, Rules
+from gridops.domain.rules import GridRules, RiskRules, RouterRules, Rules
 from gridops.domain.values import record
 from gridops.runtime.act import Planner
 from gridops.sim.baselines import all_or_nothing, cancel_all_and_replace, cohort_matching
@@ -27,6 +27,8 @@ from gridops.sim.day import ACCOUNT, Day
 from gridops.sim.faults import CALM
 from gridops.sim.market import open_sim_market
 from gridops.sim.meter import Figures, Meter
+from gridops.sim.scheduler import SECOND
+from gridops.venue.market.events import BookSnapshot
 
 ROUTER = "router"
 PLANNERS: Mapping[str, Planner] = {
@@ -35,9 +37,12 @@ PLANNERS: Mapping[str, Planner] = {
     "all or nothing": all_or_nothing,
     "cohort 0.02 %": cohort_matching,
 }
-RULES = Rules(symbols=(), risk=RiskRules(symbol_cap=Decimal(2_000), account_cap=Decimal(2_000)))
-"""Everything else as it comes: ten rungs a side of 1 % of 20,000, two bps apart at least."""
+LEAST_LOTS = 3
+"""Of a rung: fewer, and no fill is ever partial."""
+WARM_NS = 2 * SECOND
+"""The market runs that long before the process starts."""
 RESAMPLES = 4_000
+_HALF = Decimal("0.5")
 
 
 @record
@@ -47,6 +52,7 @@ class Stretch:
     market: str
     seconds: int
     seed: int
+    levels: int = 10
 
 
 @record
@@ -58,10 +64,9 @@ class Interval:
     high: Decimal
 
 
-def run(stretch: Stretch, planner: Planner, rules: Rules) -> Figures:
+def run(stretch: Stretch, planner: Planner, router: RouterRules = RouterRules()) -> Figures:  # noqa: B008
     """Trade one stretch with `planner`. Violation when it breaks what the judge holds."""
-    source = open_sim_market(stretch.market)
-    (spec,) = source.symbols()
+    rules = replace(rules_for(stretch.market, stretch.levels), router=router)
     meters: list[Meter] = []
 
     def watched(targets: Sequence[Target], orders: Sequence[Order], ctx: RouteContext) -> Plan:
@@ -73,26 +78,39 @@ def run(stretch: Stretch, planner: Planner, rules: Rules) -> Figures:
         hours=stretch.seconds / 3_600,
         faults=CALM,
         market=stretch.market,
-        rules=replace(rules, symbols=(spec.symbol,)),
+        rules=rules,
         planner=watched,
         judge=Meter,
     )
     assert isinstance(day.judge, Meter)
     meters.append(day.judge)
+    day.warm_ns = WARM_NS
     day.play()
     day.close()
-    return day.judge.figures(day.core.truth(), ACCOUNT, spec.symbol)
+    return day.judge.figures(day.core.truth(), ACCOUNT, rules.symbols[0])
+
+
+def rules_for(market: str, levels: int) -> Rules:
+    """The defaults, with rungs of a few lots and a cap of one side of the ladder at the market's first price."""
+    source = open_sim_market(market)
+    (spec,) = source.symbols()
+    while not isinstance(event := source.next_event(), BookSnapshot):
+        assert event is not None, f"{market} states no book"
+    lot = max(price for price, _ in event.bids) * spec.tick_size * spec.step_size
+    lots = max(LEAST_LOTS, -int(-spec.min_notional * 13 // (10 * lot)))
+    grid = GridRules(levels=levels, rung_notional=(lots + _HALF) * lot)
+    cap = (lots * levels + _HALF) * lot
+    return Rules(symbols=(spec.symbol,), grid=grid, risk=RiskRules(symbol_cap=cap, account_cap=cap))
 
 
 def contest(
     stretches: Sequence[Stretch],
-    rules: Rules = RULES,
     planners: Mapping[str, Planner] = PLANNERS,
     jobs: int = 1,
 ) -> dict[str, list[Figures]]:
     """Every planner on every stretch; rows of one stretch stand at one index. `jobs` processes share the runs."""
     each = [(stretch, planner) for planner in planners.values() for stretch in stretches]
-    asked = ([stretch for stretch, _ in each], [planner for _, planner in each], [rules] * len(each))
+    asked = ([stretch for stretch, _ in each], [planner for _, planner in each])
     if jobs > 1:
         with ProcessPoolExecutor(jobs) as pool:
             rows = list(pool.map(run, *asked, chunksize=4))
@@ -174,18 +192,27 @@ def main() -> int:
     parser.add_argument("--first-seed", type=int, default=1)
     parser.add_argument("--kind", default="synthetic", help="kind of the seeded markets: synthetic or light")
     parser.add_argument("--seconds", type=int, default=60)
+    parser.add_argument("--levels", type=int, default=10, help="rungs a side")
     parser.add_argument("--jobs", type=int, default=1)
     options = parser.parse_args()
     wrong: list[str] = []
     for word in options.markets:
         market, _, seconds = word.rpartition("@")
-        found = contest([Stretch(market=market, seconds=int(seconds), seed=1)], jobs=options.jobs)
-        wrong += _told(f"{market.rpartition('/')[2].partition('.')[0]}, {seconds} s", found)
+        found = contest(
+            [Stretch(market=market, seconds=int(seconds), seed=1, levels=options.levels)], jobs=options.jobs
+        )
+        wrong += _told(
+            f"{market.rpartition('/')[2].partition('.')[0]}, {seconds} s, {options.levels} rungs a side", found
+        )
     if options.seeds:
         seeds = range(options.first_seed, options.first_seed + options.seeds)
-        stretches = [Stretch(market=f"{options.kind}:{s}", seconds=options.seconds, seed=s) for s in seeds]
+        stretches = [
+            Stretch(market=f"{options.kind}:{s}", seconds=options.seconds, seed=s, levels=options.levels) for s in seeds
+        ]
         found = contest(stretches, jobs=options.jobs)
-        wrong += _told(f"{options.seeds} {options.kind} markets of {options.seconds} s", found)
+        wrong += _told(
+            f"{options.seeds} {options.kind} markets of {options.seconds} s, {options.levels} rungs a side", found
+        )
     return 1 if wrong else 0
 
 

@@ -68,6 +68,8 @@ class Day:
         self.source = open_sim_market(market)
         self.clock = VirtualClock(self.scheduler, self.source.start_ms())
         self.end_ns = int(hours * 3_600) * SECOND
+        self.warm_ns = WARM_NS
+        """The market runs that long before the process starts."""
         self.market_events = 0
         self.boots = 0
         self.core = VenueCore(
@@ -141,8 +143,8 @@ class Day:
     def play(self) -> None:
         """Trade under faults to the end, and leave everything as it stands then."""
         self._market_next()
-        self.scheduler.after(WARM_NS, self.boot)
-        self.scheduler.after(WARM_NS + SECOND, lambda: self.calendar.begin(self._strike))
+        self.scheduler.after(self.warm_ns, self.boot)
+        self.scheduler.after(self.warm_ns + SECOND, lambda: self.calendar.begin(self._strike))
         self.scheduler.run_until(self.end_ns)
 
     def close(self) -> None:
