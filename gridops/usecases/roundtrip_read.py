@@ -26,7 +26,6 @@ _QUIET_END = b",[],[]]"
 """How a row ends that led to no record and no effect."""
 _FIRST_FILLED = b'[["Filled",{"fill":{'
 _FILLED_AT = len(b'[["Filled",')
-_TELLING = (b'["Filled"', b'["Booked"', b'["RegimeChanged"')
 _ZEROS = frozenset({"0", "0E-8", "0.00000000"})
 
 
@@ -279,7 +278,10 @@ class Fold:
         if start < 0:
             return False
         stop = body.find(b"}]", start) + 1
-        if any(body.find(word, stop) >= 0 for word in _TELLING):
+        # Spelt out: a generator here is a tenth of the time a long read takes.
+        if body.find(b'"Filled"', stop) >= 0 or body.find(b'"Booked"', stop) >= 0:
+            return False
+        if body.find(b'"RegimeChanged"', stop) >= 0:
             return False
         self._filled(_FILLED.decode(body[start + _FILLED_AT : stop]), None)
         return True
@@ -374,7 +376,8 @@ class Fold:
         fills.level.extend([f.level for f in rows])
         fills.order.extend([orders.setdefault(f.client_id, len(orders)) for f in rows])
         fills.fee_e8.extend([_whole(f.fee) for f in rows])
-        fills.fee_asset.extend([fills.asset_number(f.fee_asset) for f in rows])
+        numbers = {asset: fills.asset_number(asset) for asset in sorted({f.fee_asset for f in rows})}
+        fills.fee_asset.extend([numbers[f.fee_asset] for f in rows])
         fills.realised_e8.extend([_whole(f.realised) for f in rows])
         fills.maker.extend([f.maker for f in rows])
         fills.mid2.extend([f.decision_mid2 * tick for f in rows])
