@@ -7,6 +7,7 @@ that they can be compared. It decodes only the fields it wants, re-runs no step 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
+from hashlib import sha256
 from pathlib import Path
 
 import msgspec
@@ -90,6 +91,9 @@ class _Booked(msgspec.Struct):
     amount: str
     tran_id: str
     at_ms: int
+    lots: int = 0
+    """Signed: the position moved by them without a trade; `price_ticks` is what they are entered at."""
+    price_ticks: int = 0
 
 
 class _Regime(msgspec.Struct):
@@ -399,11 +403,8 @@ class Fold:
             self._open(held.fills, before)
             return
         self._store(held)
-        lots = before - held.position
-        tick, step = self._scale[fill.symbol]
-        held.jumps += 1
         at_ms = fill.at_ms if venue_ms is None else min(venue_ms, fill.at_ms)
-        held.fills.add(-held.jumps, at_ms, 1 if lots > 0 else -1, fill.price_ticks * tick, abs(lots) * step)
+        self._unexplained(held, before - held.position, fill.price_ticks, at_ms)
 
     def _open(self, fills: Fills, lots: int) -> None:
         """Enter what was there before the first fill, at the price the venue states for it."""
@@ -416,8 +417,26 @@ class Fold:
         amount, kind = _whole(row.amount), row.kind.upper()
         self.history.ours.add(Key(kind, row.symbol, row.asset), _ref(row.tran_id), row.at_ms, amount)
         fills = self.history.fills.get(row.symbol)
+        if row.lots and fills is not None:
+            self._adopted(fills, row)
         if kind == "FUNDING_FEE" and fills is not None and row.asset == fills.instrument.settle_asset:
             fills.funding.append((row.at_ms, amount))
+
+    def _adopted(self, fills: Fills, row: _Booked) -> None:
+        """The engine took the venue's position over: an entry of its own, that no fill explains."""
+        held = self._held.get(row.symbol)
+        if held is None:
+            opening = self.history.reads[0].lots.get(row.symbol, 0) if self.history.reads else 0
+            held = self._held[row.symbol] = _Held(fills, position=opening)
+            self._open(fills, opening)
+        self._store(held)
+        held.position = (held.position or 0) + row.lots
+        self._unexplained(held, row.lots, row.price_ticks, row.at_ms)
+
+    def _unexplained(self, held: "_Held", lots: int, price_ticks: int, at_ms: int) -> None:
+        tick, step = self._scale[held.fills.instrument.symbol]
+        held.jumps += 1
+        held.fills.add(-held.jumps, at_ms, 1 if lots > 0 else -1, price_ticks * tick, abs(lots) * step)
 
     def _change(self, symbol: str, regime: str, venue_ms: int) -> None:
         fills = self.history.fills.get(symbol)
@@ -437,7 +456,7 @@ def _whole(text: str) -> int:
 
 def _ref(tran_id: str) -> int:
     """The venue's ids are numbers; an entry of our own making has a word."""
-    return int(tran_id) if tran_id.isdigit() else -int.from_bytes(tran_id.encode()[:7], "big")
+    return int(tran_id) if tran_id.isdigit() else -int.from_bytes(sha256(tran_id.encode()).digest()[:7], "big")
 
 
 def _scale(old: Instrument, new: Instrument) -> tuple[int, int]:

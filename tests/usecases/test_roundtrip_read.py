@@ -7,7 +7,7 @@ import pytest
 from gridops.decide.roundtrip_pairing import Pairing
 from gridops.domain.events import Event, Header, OrderReport
 from gridops.domain.orders import Fill
-from gridops.domain.records import Filled, Record
+from gridops.domain.records import Booked, Filled, Record
 from gridops.domain.vocabulary import Side
 from gridops.errors import JournalError
 from gridops.runtime import codec
@@ -91,3 +91,38 @@ def test_a_row_that_cannot_be_read_is_named() -> None:
     fold.take(_row(1, boot(1)))
     with pytest.raises(JournalError, match="row 2"):
         fold.take(InputRow(2, 0, "OrderReport", b"[{"))
+
+
+def test_a_position_taken_over_is_an_entry_of_its_own_and_is_not_found_twice() -> None:
+    fold = Fold("paper")
+    fold.take(_row(1, boot(1)))
+    bought, sold = Made(1, START_MS, 1, 600_000, 2, -1, 1), Made(2, START_MS + 9, -1, 600_100, 5, 1, 2)
+    fold.take(_row(2, *_filled(bought, 2)))
+    taken = Booked(
+        kind="unattributed",
+        asset="USDT",
+        symbol="BTCUSDT",
+        amount=Decimal(0),
+        tran_id="unattributed-a-3",
+        at_ms=START_MS + 5,
+    )
+    # Spelt in the row's own bytes, so that it reads alike whether or not the record knows the two fields yet.
+    at = b'"at_ms":%d' % taken.at_ms
+    row = _row(3, *_filled(bought, 2)[:1], taken)
+    body = row.body.replace(at + b',"lots":0,"price_ticks":0', at).replace(at, at + b',"lots":3,"price_ticks":600050')
+    fold.take(row._replace(body=body))
+    fold.take(_row(4, *_filled(sold, 0)))
+    fills = fold.result().fills["BTCUSDT"]
+    assert list(zip(fills.trade_id, fills.sign, fills.lots, fills.price, strict=True)) == [
+        (1, 1, 2, 600_000), (-1, 1, 3, 600_050), (2, -1, 5, 600_100),
+    ]  # fmt: skip
+    closed = [trip for trip in Pairing(fills).run() if not trip.episode]
+    assert [(trip.policy, trip.lots, trip.close_reason) for trip in closed] == [
+        ("grid", 2, "grid"),
+        ("unattributed", 3, "grid"),
+    ]
+
+
+def _filled(each: Made, position: int) -> tuple[OrderReport, Filled]:
+    fill = _fill("BTCUSDT", each)
+    return _report(fill), Filled(fill=fill, position_lots=position)
