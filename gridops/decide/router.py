@@ -31,6 +31,8 @@ _BLOCKED_SELF_CROSS = RouterReason.BLOCKED_SELF_CROSS
 _FIXED = frozenset({RouterReason.UNCHANGED, RouterReason.FROZEN_UNKNOWN, RouterReason.FROZEN_IN_FLIGHT})
 """Reasons that leave no other choice."""
 _WITHIN = RouterReason.WITHIN_HOLD_BAND
+BUDGET_LOOK_MS = 1_000
+"""How soon a level deferred for something else than the next slot is looked at again."""
 _IN_FLIGHT = RouterReason.FROZEN_IN_FLIGHT
 _BOOK_REASONS = frozenset({RouterReason.BLOCKED_POST_ONLY, RouterReason.POST_ONLY_WOULD_CROSS})
 """Reasons that a single tick of bid or ask may change."""
@@ -184,7 +186,9 @@ def _retry_ms(case: Case, reason: RouterReason) -> int:
     """When a deferred decision is looked at again, in venue ms; 0 = at the next change."""
     ctx = case.ctx
     if reason is _DEFERRED_BUDGET:
-        return ctx.budget_retry_ms
+        # A slot may be free and the level deferred all the same (rate low, order limit, churn): no reason to spin.
+        free_now = 0 < ctx.budget_retry_ms <= ctx.now_ms
+        return ctx.now_ms + BUDGET_LOOK_MS if free_now else ctx.budget_retry_ms
     if reason is _REFILL_WAIT and case.target is not None:
         return case.target.wait_until_ms
     if reason is _PARTIAL_IN_FLIGHT and case.order is not None:

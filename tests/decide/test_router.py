@@ -210,3 +210,11 @@ def test_a_ladder_that_moves_rolls_its_far_rungs_instead_of_moving_all(shift: in
     plan = route(targets, orders, context(bid_ticks=9_999 + shift, ask_ticks=10_001 + shift, mark_ticks=10_000 + shift))
     assert 2 <= len(plan.ops) <= 2 * (abs(shift) // 20)
     assert {op.kind for op in plan.ops} == {OpKind.AMEND}
+
+
+def test_a_level_deferred_while_a_slot_is_free_is_not_looked_at_every_millisecond() -> None:
+    """The share of the rate that stops re-pricing is below the one that takes the last slot."""
+    ctx = context(rate_low=True, budget_retry_ms=NOW_MS)
+    plan = route([target(-1, 9_900, 100)], [order("a", -1, 9_990, 100)], ctx)
+    assert [choice.reason for choice in plan.choices] == [RouterReason.DEFERRED_BUDGET]
+    assert plan.wake_ms >= NOW_MS + 1_000
