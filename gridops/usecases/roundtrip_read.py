@@ -7,19 +7,19 @@ that they can be compared. It decodes only the fields it wants, re-runs no step 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
-from hashlib import sha256
 from pathlib import Path
 
 import msgspec
 
 from gridops.adapters.journal_reader import JournalReader
 from gridops.decide.ledger import COMMISSION, FROM_FILLS, REALISED, Key, Rows
-from gridops.decide.roundtrip_fills import OUTSIDE, Fills, e8
+from gridops.decide.roundtrip_fills import OUTSIDE, Fills
 from gridops.decide.roundtrip_marks import Marks
 from gridops.decide.tieout import WalletRead
 from gridops.domain.instrument import Instrument
 from gridops.errors import JournalError
 from gridops.runtime.ports_journal import InputRow
+from gridops.usecases import roundtrip_fields as wire
 
 PROGRESS_EVERY = 50_000
 CHUNK = 2_048
@@ -27,140 +27,6 @@ _QUIET_END = b",[],[]]"
 """How a row ends that led to no record and no effect."""
 _FIRST_FILLED = b'[["Filled",{"fill":{'
 _FILLED_AT = len(b'[["Filled",')
-_ZEROS = frozenset({"0", "0E-8", "0.00000000"})
-
-
-class _Header(msgspec.Struct):
-    venue_ms: int
-
-
-class _Row(msgspec.Struct, array_like=True):
-    header: _Header
-    kind: str
-    event: msgspec.Raw
-    records: list[tuple[str, msgspec.Raw]]
-
-
-class _View(msgspec.Struct):
-    symbol: str
-    bid_ticks: int
-    ask_ticks: int
-    book_event_ms: int
-
-
-class _ViewEvent(msgspec.Struct):
-    view: _View
-
-
-class _ViewRow(msgspec.Struct, array_like=True):
-    header: _Header
-    kind: str
-    event: _ViewEvent
-
-
-class _Boot(msgspec.Struct):
-    instruments: list[Instrument]
-
-
-class _Fill(msgspec.Struct):
-    symbol: str
-    trade_id: int
-    client_id: str
-    side: str
-    level: int
-    price_ticks: int
-    lots: int
-    fee: str
-    fee_asset: str
-    realised: str
-    maker: bool
-    at_ms: int
-    decision_mid2: int
-    intended_ticks: int
-
-
-class _Filled(msgspec.Struct):
-    fill: _Fill
-    position_lots: int
-
-
-class _Booked(msgspec.Struct):
-    kind: str
-    asset: str
-    symbol: str
-    amount: str
-    tran_id: str
-    at_ms: int
-    lots: int = 0
-    """Signed: the position moved by them without a trade; `price_ticks` is what they are entered at."""
-    price_ticks: int = 0
-
-
-class _Regime(msgspec.Struct):
-    symbol: str
-    to_regime: str
-
-
-class _Note(msgspec.Struct):
-    topic: str
-
-
-class _Position(msgspec.Struct):
-    symbol: str
-    lots: int
-    entry_price: Decimal
-    mark_price: Decimal
-    unrealised: Decimal
-
-
-class _Balance(msgspec.Struct):
-    asset: str
-    wallet: str
-
-
-class _Income(msgspec.Struct):
-    income_type: str
-    tran_id: str
-    symbol: str
-    asset: str
-    amount: str
-    at_ms: int
-    trade_id: str
-
-
-class _Head(msgspec.Struct):
-    kind: str
-    ok: bool
-
-
-class _Reply(msgspec.Struct):
-    started_ms: int
-    ended_ms: int
-    complete: bool
-    positions: list[_Position]
-    balances: list[_Balance]
-    incomes: list[_Income]
-
-
-class _StateSymbol(msgspec.Struct):
-    instrument: Instrument
-    position_lots: int
-    entry_price: Decimal
-
-
-class _State(msgspec.Struct):
-    symbols: dict[str, _StateSymbol]
-
-
-_ROW = msgspec.json.Decoder(_Row)
-_VIEW_ROW = msgspec.json.Decoder(_ViewRow)
-_FILLED = msgspec.json.Decoder(_Filled)
-_BOOKED = msgspec.json.Decoder(_Booked)
-_REGIME = msgspec.json.Decoder(_Regime)
-_NOTE = msgspec.json.Decoder(_Note)
-_HEAD = msgspec.json.Decoder(_Head)
-_REPLY = msgspec.json.Decoder(_Reply)
-_BOOT = msgspec.json.Decoder(_Boot)
 
 
 @dataclass(slots=True)
@@ -218,7 +84,7 @@ class _Held:
     ids: set[int] = field(default_factory=set)
     position: int | None = None
     """By the engine, after the newest fill; None before the first."""
-    waiting: list[_Fill] = field(default_factory=list)
+    waiting: list[wire.Fill] = field(default_factory=list)
     jumps: int = 0
 
 
@@ -229,7 +95,7 @@ class Fold:
         self.history = History(account=account)
         self._orders: dict[str, int] = {"": OUTSIDE}
         self._held: dict[str, _Held] = {}
-        self._read: dict[str, _Position] = {}
+        self._read: dict[str, wire.Position] = {}
         self._read_ms = 0
         self._scale: dict[str, tuple[int, int]] = {}
         self._regime: dict[str, str] = {}
@@ -246,7 +112,7 @@ class Fold:
                     return
             if row.kind == "OrderReport" and self._only_filled(row.body):
                 return
-            stored = _ROW.decode(row.body)
+            stored = wire.ROW.decode(row.body)
             if row.kind == "Boot":
                 self._boot(stored)
             reply = self._reply(stored.event) if row.kind == "QueryReply" else None
@@ -257,9 +123,9 @@ class Fold:
 
     def resume(self, state: bytes) -> None:
         """The journal's oldest rows are archived: instruments and positions come from the state they led to."""
-        for symbol, held in msgspec.json.decode(state, type=_State).symbols.items():
+        for symbol, held in msgspec.json.decode(state, type=wire.State).symbols.items():
             self.history.fills[symbol] = Fills(held.instrument)
-            self._read[symbol] = _Position(symbol, held.position_lots, held.entry_price, Decimal(0), Decimal(0))
+            self._read[symbol] = wire.Position(symbol, held.position_lots, held.entry_price, Decimal(0), Decimal(0))
             self._scale[symbol] = (1, 1)
 
     def result(self) -> History:
@@ -287,11 +153,11 @@ class Fold:
             return False
         if body.find(b'"RegimeChanged"', stop) >= 0:
             return False
-        self._filled(_FILLED.decode(body[start + _FILLED_AT : stop]), None)
+        self._filled(wire.FILLED.decode(body[start + _FILLED_AT : stop]), None)
         return True
 
     def _view(self, body: bytes) -> None:
-        view = _VIEW_ROW.decode(body).event.view
+        view = wire.VIEW_ROW.decode(body).event.view
         if view.bid_ticks and view.ask_ticks:
             marks = self.history.marks.get(view.symbol)
             if marks is None:
@@ -299,8 +165,8 @@ class Fold:
             tick, _ = self._scale.get(view.symbol, (1, 1))
             marks.add(view.book_event_ms, (view.bid_ticks + view.ask_ticks) * tick)
 
-    def _boot(self, row: _Row) -> None:
-        for instrument in _BOOT.decode(row.event).instruments:
+    def _boot(self, row: wire.Row) -> None:
+        for instrument in wire.BOOT.decode(row.event).instruments:
             fills = self.history.fills.get(instrument.symbol)
             if fills is None:
                 fills = self.history.fills[instrument.symbol] = Fills(instrument)
@@ -308,10 +174,10 @@ class Fold:
             self._change(instrument.symbol, "unknown", row.header.venue_ms)
 
     def _reply(self, event: msgspec.Raw) -> WalletRead | None:
-        head = _HEAD.decode(event)
+        head = wire.HEAD.decode(event)
         if not head.ok or head.kind not in ("positions", "income"):
             return None
-        reply = _REPLY.decode(event)
+        reply = wire.REPLY.decode(event)
         if head.kind == "income":
             if reply.complete:
                 self.history.covered_ms = max(self.history.covered_ms, reply.started_ms)
@@ -323,7 +189,7 @@ class Fold:
         found = WalletRead(
             from_ms=reply.started_ms,
             to_ms=reply.ended_ms,
-            wallets={each.asset: _whole(each.wallet) for each in reply.balances},
+            wallets={each.asset: wire.whole_e8(each.wallet) for each in reply.balances},
             unrealised={each.symbol: each.unrealised for each in reply.positions},
             marks={each.symbol: each.mark_price for each in reply.positions},
             lots={each.symbol: each.lots for each in reply.positions},
@@ -334,23 +200,25 @@ class Fold:
             self.history.reads = [found]
         return found
 
-    def _income(self, row: _Income) -> None:
+    def _income(self, row: wire.Income) -> None:
         kind = row.income_type
         ref = row.trade_id if kind in FROM_FILLS else row.tran_id
-        self.history.venue.add(Key(kind, row.symbol, row.asset), int(ref or row.tran_id), row.at_ms, _whole(row.amount))
+        self.history.venue.add(
+            Key(kind, row.symbol, row.asset), int(ref or row.tran_id), row.at_ms, wire.whole_e8(row.amount)
+        )
 
     def _record(self, kind: str, raw: msgspec.Raw, venue_ms: int, reply: WalletRead | None) -> None:
         if kind == "Filled":
-            self._filled(_FILLED.decode(raw), venue_ms)
+            self._filled(wire.FILLED.decode(raw), venue_ms)
         elif kind == "Booked":
-            self._booked(_BOOKED.decode(raw))
+            self._booked(wire.BOOKED.decode(raw))
         elif kind == "RegimeChanged":
-            changed = _REGIME.decode(raw)
+            changed = wire.REGIME.decode(raw)
             self._change(changed.symbol, changed.to_regime, venue_ms)
-        elif kind == "Note" and reply is not None and _NOTE.decode(raw).topic == "opening_entry":
+        elif kind == "Note" and reply is not None and wire.NOTE.decode(raw).topic == "opening_entry":
             self.history.reads, self.history.opened = [reply], True
 
-    def _filled(self, said: _Filled, venue_ms: int | None) -> None:
+    def _filled(self, said: wire.Filled, venue_ms: int | None) -> None:
         fill = said.fill
         symbol = fill.symbol
         held = self._held.get(symbol)
@@ -379,25 +247,25 @@ class Fold:
         fills.lots.extend([f.lots * step for f in rows])
         fills.level.extend([f.level for f in rows])
         fills.order.extend([orders.setdefault(f.client_id, len(orders)) for f in rows])
-        fills.fee_e8.extend([_whole(f.fee) for f in rows])
+        fills.fee_e8.extend([wire.whole_e8(f.fee) for f in rows])
         numbers = {asset: fills.asset_number(asset) for asset in sorted({f.fee_asset for f in rows})}
         fills.fee_asset.extend([numbers[f.fee_asset] for f in rows])
-        fills.realised_e8.extend([_whole(f.realised) for f in rows])
+        fills.realised_e8.extend([wire.whole_e8(f.realised) for f in rows])
         fills.maker.extend([f.maker for f in rows])
         fills.mid2.extend([f.decision_mid2 * tick for f in rows])
         fills.intended.extend([f.intended_ticks * tick for f in rows])
         rows.clear()
 
-    def _double(self, fill: _Fill, position_lots: int, held: "_Held") -> None:
+    def _double(self, fill: wire.Fill, position_lots: int, held: "_Held") -> None:
         """Booked a second time: trips own it once, our ledger has it twice."""
         settle = held.fills.instrument.settle_asset
         ours, symbol = self.history.ours, fill.symbol
         self.history.doubles.append((symbol, fill.trade_id))
-        ours.add(Key(REALISED, symbol, settle), fill.trade_id, fill.at_ms, _whole(fill.realised))
-        ours.add(Key(COMMISSION, symbol, fill.fee_asset), fill.trade_id, fill.at_ms, -_whole(fill.fee))
+        ours.add(Key(REALISED, symbol, settle), fill.trade_id, fill.at_ms, wire.whole_e8(fill.realised))
+        ours.add(Key(COMMISSION, symbol, fill.fee_asset), fill.trade_id, fill.at_ms, -wire.whole_e8(fill.fee))
         held.position = position_lots
 
-    def _jump(self, held: "_Held", fill: _Fill, before: int, venue_ms: int | None) -> None:
+    def _jump(self, held: "_Held", fill: wire.Fill, before: int, venue_ms: int | None) -> None:
         """The engine's position before this fill is not what fills made: the opening one, or a change unexplained."""
         if held.position is None:
             self._open(held.fills, before)
@@ -413,16 +281,16 @@ class Fold:
             fills.opening_lots, fills.opening_price = lots, seen.entry_price
             fills.opening_ms = self.history.reads[0].from_ms if self.history.reads else self._read_ms
 
-    def _booked(self, row: _Booked) -> None:
-        amount, kind = _whole(row.amount), row.kind.upper()
-        self.history.ours.add(Key(kind, row.symbol, row.asset), _ref(row.tran_id), row.at_ms, amount)
+    def _booked(self, row: wire.Booked) -> None:
+        amount, kind = wire.whole_e8(row.amount), row.kind.upper()
+        self.history.ours.add(Key(kind, row.symbol, row.asset), wire.reference(row.tran_id), row.at_ms, amount)
         fills = self.history.fills.get(row.symbol)
         if row.lots and fills is not None:
             self._adopted(fills, row)
         if kind == "FUNDING_FEE" and fills is not None and row.asset == fills.instrument.settle_asset:
             fills.funding.append((row.at_ms, amount))
 
-    def _adopted(self, fills: Fills, row: _Booked) -> None:
+    def _adopted(self, fills: Fills, row: wire.Booked) -> None:
         """The engine took the venue's position over: an entry of its own, that no fill explains."""
         held = self._held.get(row.symbol)
         if held is None:
@@ -443,20 +311,6 @@ class Fold:
         if fills is not None and self._regime.get(symbol) != regime:
             fills.regimes.append((venue_ms, regime))
             self._regime[symbol] = regime
-
-
-def _whole(text: str) -> int:
-    """Money text as whole 1e-8; the venue's own form has exactly eight decimals."""
-    if text in _ZEROS:
-        return 0
-    if text[-9:-8] == ".":
-        return int(text[:-9] + text[-8:])
-    return e8(Decimal(text))
-
-
-def _ref(tran_id: str) -> int:
-    """The venue's ids are numbers; an entry of our own making has a word."""
-    return int(tran_id) if tran_id.isdigit() else -int.from_bytes(sha256(tran_id.encode()).digest()[:7], "big")
 
 
 def _scale(old: Instrument, new: Instrument) -> tuple[int, int]:

@@ -1,0 +1,163 @@
+"""The few fields of journaled rows that accounting wants, so that no other part of a row is ever loaded.
+
+Beside `roundtrip_read`, which folds them. Amounts stay text until they become whole 1e-8: a million decimals would be
+made only to be taken apart again. It knows shapes and no meaning.
+"""
+
+from decimal import Decimal
+from hashlib import sha256
+
+import msgspec
+
+from gridops.decide.roundtrip_fills import e8
+from gridops.domain.instrument import Instrument
+
+
+class Header(msgspec.Struct):
+    venue_ms: int
+
+
+class Row(msgspec.Struct, array_like=True):
+    header: Header
+    kind: str
+    event: msgspec.Raw
+    records: list[tuple[str, msgspec.Raw]]
+
+
+class View(msgspec.Struct):
+    symbol: str
+    bid_ticks: int
+    ask_ticks: int
+    book_event_ms: int
+
+
+class ViewEvent(msgspec.Struct):
+    view: View
+
+
+class ViewRow(msgspec.Struct, array_like=True):
+    header: Header
+    kind: str
+    event: ViewEvent
+
+
+class Boot(msgspec.Struct):
+    instruments: list[Instrument]
+
+
+class Fill(msgspec.Struct):
+    symbol: str
+    trade_id: int
+    client_id: str
+    side: str
+    level: int
+    price_ticks: int
+    lots: int
+    fee: str
+    fee_asset: str
+    realised: str
+    maker: bool
+    at_ms: int
+    decision_mid2: int
+    intended_ticks: int
+
+
+class Filled(msgspec.Struct):
+    fill: Fill
+    position_lots: int
+
+
+class Booked(msgspec.Struct):
+    kind: str
+    asset: str
+    symbol: str
+    amount: str
+    tran_id: str
+    at_ms: int
+    lots: int = 0
+    """Signed: the position moved by them without a trade; `price_ticks` is what they are entered at."""
+    price_ticks: int = 0
+
+
+class Regime(msgspec.Struct):
+    symbol: str
+    to_regime: str
+
+
+class Note(msgspec.Struct):
+    topic: str
+
+
+class Position(msgspec.Struct):
+    symbol: str
+    lots: int
+    entry_price: Decimal
+    mark_price: Decimal
+    unrealised: Decimal
+
+
+class Balance(msgspec.Struct):
+    asset: str
+    wallet: str
+
+
+class Income(msgspec.Struct):
+    income_type: str
+    tran_id: str
+    symbol: str
+    asset: str
+    amount: str
+    at_ms: int
+    trade_id: str
+
+
+class Head(msgspec.Struct):
+    kind: str
+    ok: bool
+
+
+class Reply(msgspec.Struct):
+    started_ms: int
+    ended_ms: int
+    complete: bool
+    positions: list[Position]
+    balances: list[Balance]
+    incomes: list[Income]
+
+
+class StateSymbol(msgspec.Struct):
+    instrument: Instrument
+    position_lots: int
+    entry_price: Decimal
+
+
+class State(msgspec.Struct):
+    symbols: dict[str, StateSymbol]
+
+
+ROW = msgspec.json.Decoder(Row)
+VIEW_ROW = msgspec.json.Decoder(ViewRow)
+FILLED = msgspec.json.Decoder(Filled)
+BOOKED = msgspec.json.Decoder(Booked)
+REGIME = msgspec.json.Decoder(Regime)
+NOTE = msgspec.json.Decoder(Note)
+HEAD = msgspec.json.Decoder(Head)
+REPLY = msgspec.json.Decoder(Reply)
+BOOT = msgspec.json.Decoder(Boot)
+
+
+_ZEROS = frozenset({"0", "0E-8", "0.00000000"})
+
+
+def whole_e8(text: str) -> int:
+    """Money text as whole 1e-8; the venue's own form has exactly eight decimals."""
+    if text in _ZEROS:
+        return 0
+    if text[-9:-8] == ".":
+        return int(text[:-9] + text[-8:])
+    return e8(Decimal(text))
+
+
+def reference(tran_id: str) -> int:
+    """The venue's ids are numbers; an entry of our own making has a word."""
+    return int(tran_id) if tran_id.isdigit() else -int.from_bytes(sha256(tran_id.encode()).digest()[:7], "big")
