@@ -64,16 +64,19 @@ def main() -> None:
     parser.add_argument("--pairs", nargs="+", type=_pair, default=GRID, metavar="BAND,GAIN")
     parser.add_argument("--seeds", type=int, default=0)
     parser.add_argument("--seconds", type=int, default=60)
+    parser.add_argument("--levels", type=int, default=10, help="rungs a side")
     parser.add_argument("--jobs", type=int, default=1)
     options = parser.parse_args()
     for word in options.markets:
         market, _, seconds = word.rpartition("@")
-        stretch = Stretch(market=market, seconds=int(seconds), seed=1)
+        stretch = Stretch(market=market, seconds=int(seconds), seed=1, levels=options.levels)
         title = f"{market.rpartition('/')[2].partition('.')[0]}, {seconds} s"
         print(table(title, options.pairs, tried([stretch], options.pairs, options.jobs)), flush=True)
     if options.seeds:
         seeds = range(1, options.seeds + 1)
-        stretches = [Stretch(market=f"synthetic:{s}", seconds=options.seconds, seed=s) for s in seeds]
+        stretches = [
+            Stretch(market=f"synthetic:{s}", seconds=options.seconds, seed=s, levels=options.levels) for s in seeds
+        ]
         title = f"{options.seeds} synthetic markets of {options.seconds} s"
         print(table(title, options.pairs, tried(stretches, options.pairs, options.jobs)), flush=True)
 
