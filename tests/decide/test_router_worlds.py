@@ -266,7 +266,7 @@ def test_every_interleaving_of_a_share_of_the_small_worlds() -> None:
 @pytest.mark.nightly
 @pytest.mark.timeout(3_000)
 def test_every_interleaving_of_many_small_worlds() -> None:
-    plans, states, paths = searched(400, 4)
+    plans, states, paths = searched(400, 3)
     print(f"{plans} plans, {states} states, {paths} interleavings, 0 violations")
     assert plans == 400 and paths >= 1_000_000
 
