@@ -181,6 +181,8 @@ def _sum(amounts: Iterable[Decimal]) -> Decimal:
 
 def _shown(ours: Sequence[Figures], theirs: Sequence[Figures]) -> str:
     gap = paired(ours, theirs)
+    if gap is not None and len(ours) == 1:
+        return f"{gap.mean:+.3f} (one run, no interval)"
     return "no trips on both sides" if gap is None else f"{gap.mean:+.3f} [{gap.low:+.3f}, {gap.high:+.3f}]"
 
 
