@@ -1,6 +1,7 @@
 """The lifecycle as text, mermaid and dot. Reads the table of `decide` and a report; restates neither."""
 
 from gridops.decide.fsm_table import ROWS, as_rows
+from gridops.decide.levels import ACCOUNT
 from gridops.domain.vocabulary import FsmEvent, FsmState
 from gridops.usecases.fsm_show import FsmReport
 
@@ -70,7 +71,7 @@ def _report(report: FsmReport) -> list[str]:
         ("kill latch", report.kill_latch or "not set"),
         ("run", f"{report.run_id}, input {report.seq}, state epoch {report.epoch}"),
     ]
-    return [*pairs(shown), "", *_levels(report), "", *_transitions(report)]
+    return [*pairs(shown), "", *_levels(report), *_clears(report), "", *_transitions(report)]
 
 
 def _engine(report: FsmReport) -> str:
@@ -96,6 +97,16 @@ def _levels(report: FsmReport) -> list[str]:
         return ["open levels: none"]
     body = [[each.reason, each.scope, age(each.held_ms), each.detail] for each in report.levels]
     return ["open levels", *table(["reason", "scope", "held", "detail"], body, indent="  ")]
+
+
+def _clears(report: FsmReport) -> list[str]:
+    """What ends each open level and, below them, the state itself: sentences, so they stand outside the table."""
+    told = [f"  {each.reason}{_of(each.scope)} clears by {each.clears_by}" for each in report.levels if each.clears_by]
+    return [*told, *([f"  {report.state_ends}"] if report.state_ends else [])]
+
+
+def _of(scope: str) -> str:
+    return "" if scope == ACCOUNT else f" of {scope}"
 
 
 def _transitions(report: FsmReport) -> list[str]:

@@ -3,13 +3,16 @@
 Works on a live, hung or dead engine and says which. Reads the journal and asks the control socket; changes nothing.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from gridops.adapters.clock import Clock
 from gridops.adapters.kill_latch import KillLatch
+from gridops.decide.clearing import CLEARED_BY, STATE_ENDS
 from gridops.domain.evidence_ref import EvidenceMode, EvidenceRef
 from gridops.domain.values import record
+from gridops.domain.vocabulary import FsmReason, FsmState
 from gridops.usecases import journal_fsm
 from gridops.usecases.command_evidence import newest
 from gridops.usecases.journal_fsm import Lifecycle
@@ -24,6 +27,8 @@ class LevelSeen:
     since_ms: int
     held_ms: int
     detail: str
+    clears_by: str
+    """What closes it, in an operator's words; empty for a condition this build does not know."""
 
 
 @record
@@ -51,6 +56,8 @@ class FsmReport:
     run_id: str
     seq: int
     kill_latch: str
+    state_ends: str
+    """What ends the state itself once no level holds it; empty for one that needs no ending."""
     levels: tuple[LevelSeen, ...]
     transitions: tuple[dict[str, object], ...]
     evidence: EvidenceRef
@@ -59,9 +66,12 @@ class FsmReport:
 def execute(place: Place) -> FsmReport:
     """Look once. JournalError when a journal is there and cannot be read."""
     home, account = place.home, place.account
-    pulse = feel(home, account)
-    now_ms = Clock().wall_ms()
-    shown = _journal(home.journal(account))
+    return build(place, feel(home, account), _journal(home.journal(account)))
+
+
+def build(place: Place, pulse: Pulse, shown: Lifecycle | None) -> FsmReport:
+    """The report of what the engine answered and what the journal says; None where it says nothing."""
+    home, account, now_ms = place.home, place.account, Clock().wall_ms()
     live = pulse.process is Process.LIVE
     as_of_ms = now_ms if live else (shown.as_of_ms if shown else 0)
     note = KillLatch(home.kill_latch(account), clock_ms=lambda: now_ms).read()
@@ -79,6 +89,7 @@ def execute(place: Place) -> FsmReport:
         **said,
         in_state_ms=max(0, as_of_ms - said["since_ms"]),
         armed=shown.armed if shown else False,
+        state_ends=_told(STATE_ENDS, said["state"]),
         kill_latch="" if note is None else f"{note.author}: {note.reason}",
         transitions=_transitions(shown),
         evidence=newest(place.evidence_root, EvidenceMode.TRANSITION, EvidenceMode.FSM),
@@ -142,7 +153,13 @@ def _level(said: dict[str, Any], since_ms: int, as_of_ms: int) -> LevelSeen:
         since_ms=since_ms,
         held_ms=max(0, as_of_ms - since_ms),
         detail=said["detail"],
+        clears_by=_told(CLEARED_BY, said["reason"]),
     )
+
+
+def _told(words: Mapping[FsmReason, str] | Mapping[FsmState, str], name: str) -> str:
+    """The words for a name; none for one that another build's engine uses and this one does not know."""
+    return next((text for member, text in words.items() if member.value == name), "")
 
 
 def _transitions(shown: Lifecycle | None) -> tuple[dict[str, object], ...]:

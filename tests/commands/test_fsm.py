@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from gridops.adapters.control_socket import ControlServer
 from gridops.adapters.home import Home
+from gridops.decide.clearing import CLEARED_BY, STATE_ENDS
 from gridops.decide.fsm_table import ROWS
 from gridops.domain.events import Event, Woke
-from gridops.domain.vocabulary import FsmEvent, FsmState, OperatorCommand
+from gridops.domain.vocabulary import FsmEvent, FsmReason, FsmState, OperatorCommand
 from gridops.errors import ExitCode
 from gridops.runtime.engine import Engine
 from gridops.usecases import journal_fsm
@@ -115,6 +116,35 @@ def test_a_live_engines_own_word_is_shown(cli: Runner, home: Home) -> None:
     assert (shown["state"], shown["last_reason"]) == ("EMERGENCY", "kill_switch")
     assert [level["reason"] for level in shown["levels"]] == [each["reason"] for each in live["levels"]]
     assert "live" in text and "now" in text
+
+
+def test_each_open_level_says_what_clears_it_and_the_state_how_it_ends(cli: Runner, home: Home) -> None:
+    """As a refusal says it; alone, a state names its own way out."""
+    write_journal(home, HISTORY)
+    shown, text = cli("fsm", "show", "--json").document(), cli("fsm", "show").out.splitlines()
+    told = {each["reason"]: each["clears_by"] for each in shown["levels"]}
+    assert len(told) >= 2 and "kill_switch" in told
+    assert told == {reason: CLEARED_BY[FsmReason(reason)] for reason in told}
+    assert shown["state_ends"] == STATE_ENDS[FsmState.EMERGENCY]
+    assert [line for line in text if line.startswith("  kill_switch clears by `gridops fsm ack")]
+    assert all(any(words in line for line in text) for words in told.values())
+    assert f"  {STATE_ENDS[FsmState.EMERGENCY]}" in text
+
+
+def test_a_condition_this_build_does_not_know_is_shown_without_words(cli: Runner, home: Home) -> None:
+    """A newer engine answers an older command."""
+    engine = write_journal(home, HISTORY[:4])
+    live = snapshot(engine.state)
+    live["levels"] = [{"reason": "gravity_lost", "scope": "account", "held_ms": 5, "detail": "0 g"}]
+
+    async def status(_: dict[str, Any]) -> dict[str, Any]:
+        return {"accepted": True, "state": "FLOATING", "detail": "", "snapshot": {**live, "state": "FLOATING"}}
+
+    with serving(home, status):
+        shown = cli("fsm", "show", "--json").document()
+        text = cli("fsm", "show").out
+    assert [(each["reason"], each["clears_by"]) for each in shown["levels"]] == [("gravity_lost", "")]
+    assert shown["state_ends"] == "" and "gravity_lost" in text and "clears by" not in text
 
 
 def test_nothing_ever_ran_here_says_where_it_looked(cli: Runner, home: Home) -> None:
