@@ -278,26 +278,26 @@ class DrillDay(Day):
         self.core.interfere("fund_now", self.symbol, rate_bps / 10_000)
         self.pump()
 
-    def verb_set_filter(self, *, name: str, value: str) -> None:
+    def verb_set_filter(self, *, rule: str, value: str) -> None:
         try:
-            self.core.interfere("set_filter", self.symbol, name, value)
+            self.core.interfere("set_filter", self.symbol, rule, value)
         except VenueError as refusal:
-            raise ConfigError(f"set_filter {name} = {value}: the venue refuses: {refusal}") from refusal
+            raise ConfigError(f"set_filter {rule} = {value}: the venue refuses: {refusal}") from refusal
         self.pump()
 
     def verb_sigterm(self) -> None:
         self._tell(StopSignal(name="SIGTERM"))
 
-    def verb_signal(self, *, name: str, scaled: int, ttl_s: Decimal) -> None:
-        signal = Signal(
-            name=name,
+    def verb_signal(self, *, signal: str, scaled: int, ttl_s: Decimal) -> None:
+        said = Signal(
+            name=signal,
             scaled=scaled,
             as_of_ms=self.clock.true_ms(),
             ttl_ms=int(ttl_s * 1_000),
             source="drill",
             digest="",
         )
-        self._tell(SignalChanged(signal=signal))
+        self._tell(SignalChanged(signal=said))
 
     # Parts.
 

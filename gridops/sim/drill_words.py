@@ -7,6 +7,7 @@ limits; `drill_day` carries verbs out and `drill_verdict` judges expectations.
 from collections.abc import Mapping
 from decimal import Decimal
 
+from gridops.decide import signals
 from gridops.domain.values import value
 from gridops.domain.vocabulary import FsmEvent, FsmReason, FsmState, MismatchKind
 from gridops.errors import ConfigError
@@ -151,7 +152,7 @@ VERBS: Mapping[str, Word] = {
     "set_filter": Word(
         "one rule of the symbol changes",
         {
-            "name": Arg("text", "such as tick_size, step_size, min_notional", required=True),
+            "rule": Arg("text", "such as tick_size, step_size, min_notional", required=True),
             "value": Arg("text", "its new value", required=True),
         },
     ),
@@ -166,8 +167,8 @@ VERBS: Mapping[str, Word] = {
     "signal": Word(
         "an outside signal changes",
         {
-            "name": Arg("text", "toxicity, loss_streak, maintenance", required=True),
-            "scaled": Arg("integer", "its value", default=1, low=Decimal(-(10**9))),
+            "signal": Arg("word", "which", required=True, words=tuple(signals.BOUNDS)),
+            "scaled": Arg("integer", "toxicity x 1000; 1 = the others on", default=1, low=Decimal(-(10**9))),
             "ttl_s": Arg("seconds", "until it expires", Decimal(3_600)),
         },
     ),

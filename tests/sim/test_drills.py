@@ -13,7 +13,7 @@ from gridops.decide import conditions
 from gridops.errors import ConfigError
 from gridops.sim.drill_day import DrillDay
 from gridops.sim.drill_run import run_drill
-from gridops.sim.drill_spec import Drill, parse, parse_cue, read_drill
+from gridops.sim.drill_spec import _STEP, Drill, parse, parse_cue, read_drill
 from gridops.sim.drill_verdict import _JUDGES
 from gridops.sim.drill_words import EXPECTS, VERBS
 
@@ -53,6 +53,8 @@ def small(**changed: Any) -> Drill:
         ({"step": [{"do": "pause", "after": "state SAD"}]}, ["state SAD", "level REASON"]),
         ({"step": [{"do": "pause", "at_s": 1, "after": "flat"}]}, ["at_s", "after"]),
         ({"step": [{"do": "pause", "name": "a"}, {"do": "resume", "name": "a"}]}, ["'a'", "twice"]),
+        ({"step": [{"do": "signal"}]}, ["signal", "missing"]),
+        ({"step": [{"do": "signal", "signal": "weather"}]}, ["signal", "weather", "toxicity", "maintenance"]),
         ({"market": "light", "step": [{"do": "price", "move_bps": 1}]}, ["price", "'light'", "script"]),
         ({"expect": [{"that": "luck"}]}, ["expectation", "luck", "books_equal"]),
         ({"expect": [{"that": "ends_in", "states": ["SAD"]}]}, ["states", "SAD", "READY"]),
@@ -78,6 +80,12 @@ def test_every_word_of_the_catalogue_is_carried_out_and_judged() -> None:
     methods = {name.removeprefix("verb_") for name in dir(DrillDay) if name.startswith("verb_")}
     assert methods | operator == set(VERBS) and not methods & operator
     assert set(_JUDGES) == set(EXPECTS)
+
+
+def test_no_argument_bears_the_name_of_a_key_that_the_step_or_the_expectation_has_itself() -> None:
+    """Such an argument could never be given: the step would keep it."""
+    assert [(name, key) for name, word in VERBS.items() for key in word.args if key in _STEP] == []
+    assert [name for name, word in EXPECTS.items() if "that" in word.args] == []
 
 
 def test_every_drill_names_a_runbook_that_is_there() -> None:
