@@ -67,6 +67,7 @@ PLAUSIBLE = {
     "symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "quantity": "0.01", "price": "64000", "timeInForce": "GTC",
     "countdownTime": "0", "leverage": "5", "marginType": "CROSSED", "dualSidePosition": "false", "feeBurn": "false",
     "interval": "1m", "batchOrders": "[]", "pair": "BTCUSDT", "contractType": "PERPETUAL", "algoType": "CONDITIONAL",
+    "amount": "5",
 }  # fmt: skip
 
 

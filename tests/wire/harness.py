@@ -285,7 +285,8 @@ def assert_truth(bench: Bench, name: str = SYMBOL) -> None:
     held = truth["positions"].get(name)
     assert symbol.position_lots == (int(held["lots"]) if held else 0)
     for asset, amount in truth["wallet"].items():
-        assert abs(state.ledger.wallet.get(asset, Decimal(0)) - Decimal(amount)) <= Decimal("1e-8"), asset
+        ours = state.ledger.wallet.get(asset, Decimal(0))
+        assert abs(ours - Decimal(amount)) <= Decimal("1e-8"), f"{asset}: {ours} in our books, {amount} at the venue"
     with JournalReader(Home(bench.home).journal(ACCOUNT)) as reader:
         fills = [each.trade_id for each in reader.fills()]
         known = {each.client_id for each in reader.orders()}
