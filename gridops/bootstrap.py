@@ -12,7 +12,7 @@ import signal
 import time
 from collections.abc import Callable, MutableMapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -36,8 +36,8 @@ from gridops.adapters.record_sinks import engine_sinks
 from gridops.adapters.redaction import Secrets
 from gridops.adapters.reserve_file import ReserveFile
 from gridops.config import Loaded
-from gridops.domain.effects import Finish
-from gridops.domain.events import Boot, Event, MarketEnded, SinkReport, StopSignal, VenueNotice
+from gridops.domain.effects import Answer, Finish
+from gridops.domain.events import Boot, Event, MarketEnded, OperatorInput, SinkReport, StopSignal, VenueNotice
 from gridops.domain.evidence_ref import EvidenceMode, EvidenceRef, EvidenceStatus
 from gridops.domain.instrument import Instrument
 from gridops.domain.vocabulary import FsmState
@@ -46,18 +46,20 @@ from gridops.runtime.engine import Engine, recover
 from gridops.runtime.live_loop import LiveLoop
 from gridops.runtime.state import EngineState
 from gridops.runtime.state_codec import encode_state
-from gridops.usecases import feasible
+from gridops.usecases import feasible, sync_start
 from gridops.usecases.command_evidence import Story
 from gridops.usecases.command_evidence import write as write_evidence
 from gridops.usecases.control import Control
 from gridops.usecases.run import OnProgress, RunReport, progress, report
-from gridops.usecases.venue_session import MarketOptions, VenueSession, open_session
+from gridops.usecases.venue_session import PAPER, MarketOptions, VenueSession, attach_paper, open_session
 
 MARKET_POLL_S = 0.5
 DISK_POLL_S = 2.0
 DISK_SPARE = 64_000_000
 STEP_AGE_LIMIT_MS = 2_000
 FLUSH_WITHIN_S = 10.0
+LOOK_SETTLE_S = 2.0
+_LOOKED = StopSignal(name="looked")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,40 @@ class RunOptions:
     log_stderr: bool = False
     on_progress: OnProgress | None = None
     on_started: Callable[[dict[str, Any]], None] | None = None
+    look: OperatorInput | None = None
+    """Not a run: carry this one request out as an observer, and end."""
+
+
+def look(options: RunOptions) -> tuple[Answer, tuple[EvidenceRef, ...]]:
+    """Take the lease of a dead engine, recover its journal, read both sides, and carry one request out.
+
+    The same step decides as in a run; an observer plans and beats nothing. Refused while another engine holds the
+    lease; VenueUnavailable when the venue cannot be reached: a paper venue is never started for a look.
+    """
+    secrets, clock = Secrets(), Clock()
+    account, home = options.loaded.settings.account.name, options.home.ensure()
+    with ExitStack() as stack:
+        lease = _take_lease(home, account, clock, stack)
+        journal, engine = _recovered(home, account, clock, options, stack)
+        _check_journal(options, engine)
+        lease.raise_epoch(engine.state.identity.epoch + 1)
+        session = _attached(options, home, secrets)
+        graph = LiveGraph(options, home, clock, secrets, lease, journal, engine, session)
+        report = asyncio.run(graph.run())
+        if graph.looked is None:
+            raise VenueUnavailable("the look ended before both sides were read", hint="run it again")
+        return graph.looked, report.evidence
+
+
+def _attached(options: RunOptions, home: Home, secrets: Secrets) -> VenueSession:
+    settings = options.loaded.settings
+    if settings.venue.url == PAPER:
+        return attach_paper(settings, store=home.paper_venue_dir(settings.account.name), secrets=secrets)
+    return _session(replace(options, armed=True), home, secrets)
+
+
+def _check_journal(options: RunOptions, engine: Engine) -> None:
+    sync_start.check_whitelist(options.loaded.settings, engine.state)
 
 
 def execute(options: RunOptions) -> RunReport:
@@ -89,6 +125,7 @@ def execute(options: RunOptions) -> RunReport:
             _set_aside(home, account, clock)
         lease = _take_lease(home, account, clock, stack)
         journal, engine = _recovered(home, account, clock, options, stack)
+        _check_journal(options, engine)
         lease.raise_epoch(engine.state.identity.epoch + 1)
         session = _session(options, home, secrets)
         graph = LiveGraph(options, home, clock, secrets, lease, journal, engine, session)
@@ -194,6 +231,7 @@ class LiveGraph:
         self._lease, self._journal, self._engine, self._session = lease, journal, engine, session
         self._settings = options.loaded.settings
         self.orderly = False
+        self.looked: Answer | None = None
         self._evidence: list[EvidenceRef] = []
         now_ms = clock.wall_ms()
         named = f"{self._settings.account.name}|{lease.epoch}|{now_ms}"
@@ -208,17 +246,23 @@ class LiveGraph:
         venue = CcxtVenue(settings=self._session.settings, put=inbox.put)
         async with contextlib.AsyncExitStack() as stack:
             stack.push_async_callback(venue.close)
-            instruments = await venue.connect()
+            looking = self._options.look
+            instruments = await venue.connect(require_modes=looking is None)
+            sync_start.check_rules(instruments, self._engine.state)
             feasible.check_symbols(instruments)
             feasible.check(self._settings, instruments)
             loop = self._compose(venue, instruments, stack)
             control = await self._serve(loop, stack)
-            loop.answer_to(control.answered)
+            loop.answer_to(control.answered if looking is None else self._answered(loop))
             loop.put(self._boot(instruments))
             inbox.connect(loop)
-            self._read_reserve(loop)
+            if looking is None:
+                self._read_reserve(loop)
             self._tell_torn(loop)
-            await venue.start_streams()
+            if looking is None:
+                await venue.start_streams()
+            else:
+                loop.put(looking)
             self._arm_signals(loop)
             _settle_memory()
             watchers = [asyncio.create_task(work) for work in self._watchers(loop)]
@@ -333,7 +377,21 @@ class LiveGraph:
             rules=self._settings.rules(),
             instruments=instruments,
             kill_latched=self._latch.is_set(),
+            observer=self._options.look is not None,
         )
+
+    def _answered(self, loop: LiveLoop) -> Callable[[Answer], None]:
+        """The one answer of a look; what it sent is given the time of the stop to be confirmed."""
+
+        def keep(answer: Answer) -> None:
+            self.looked = answer
+            running = asyncio.get_running_loop()
+            running.call_later(LOOK_SETTLE_S if answer.accepted and self._wrote() else 0, loop.put, _LOOKED)
+
+        return keep
+
+    def _wrote(self) -> bool:
+        return self._options.look is not None and bool(self._options.look.digest)
 
     def _read_reserve(self, loop: LiveLoop) -> None:
         """Reductions that left without a journal row: their orders will show as orphans and fills; say so, once."""

@@ -34,7 +34,7 @@ _SECRET = re.compile("secret|key|passw|token", re.IGNORECASE)
 _KEYS_HINT = (
     "keys come from the environment (GRIDOPS_API_KEY), service credentials or the OS keyring, never from a file"
 )
-_LISTS = frozenset({"symbols", "shadow"})
+_LISTS = frozenset({"symbols", "shadow", "auto"})
 NOT_SETTINGS = frozenset({"HOME", "EVIDENCE_DIR", "API_KEY", "API_SECRET"})
 
 Bps = Annotated[Decimal, Field(ge=Decimal("0.01"), le=1_000)]
@@ -176,6 +176,12 @@ class HealthSection(_Section):
         return self
 
 
+class SyncSection(_Section):
+    auto: tuple[Literal["import", "adopt", "unattributed"], ...] = Field(
+        ("import", "adopt"), description="remedies the engine carries out by itself; others wait for sync --apply"
+    )
+
+
 class OperationsSection(_Section):
     stop_mode: Literal["cancel", "leave", "reduce", "flatten"] = Field("cancel", description="what a stop does")
     deadman: bool = Field(True, description="venue-side countdown that cancels our orders if we fall silent")
@@ -204,6 +210,7 @@ class Settings(_Section):
     grid: GridSection = GridSection()
     risk: RiskSection = RiskSection()
     health: HealthSection = HealthSection()
+    sync: SyncSection = SyncSection()
     operations: OperationsSection = OperationsSection()
 
     @property
@@ -261,7 +268,7 @@ class Settings(_Section):
             ),
             router=RouterRules(hold_band_pct=int(grid.hold_band * 100)),
             budget=BudgetRules(),
-            sync=SyncRules(),
+            sync=SyncRules(auto=self.sync.auto),
             deadman=DeadmanRules(
                 enabled=ops.deadman, countdown_ms=ops.deadman_seconds * 1_000, beat_ms=ops.beat_seconds * 1_000
             ),

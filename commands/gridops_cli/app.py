@@ -15,6 +15,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "watch": ("gridops_cli.watch", "Attach a screen to the running engine, or to a dead one's journal, and say which."),
     "fsm": ("gridops_cli.fsm", "Show the lifecycle, and pause, resume or acknowledge with a reason."),
     "kill": ("gridops_cli.kill", "Stop all trading now: cancel, flatten, latch until an ack."),
+    "sync": ("gridops_cli.sync", "Compare our orders, positions and money with the venue's."),
     "roundtrip": ("gridops_cli.roundtrip", "List round trips, show one with its story, and tie the books out."),
     "evidence": ("gridops_cli.evidence", "List, show, verify and prune evidence bundles."),
     "drill": ("gridops_cli.drill", "Rehearse failures in virtual time, with a verdict and evidence each."),

@@ -15,14 +15,14 @@ from gridops.adapters.evidence_queue import EvidenceQueue
 from gridops.domain.effects import WriteBundle
 from gridops.domain.events import SinkReport
 from gridops.domain.evidence_ref import EvidenceMode, EvidenceRef, EvidenceStatus
-from gridops.domain.records import Booked, ConditionEdge, MismatchSeen, Note, Record, ShadowEdge, Transition
+from gridops.domain.records import Booked, ConditionEdge, MismatchSeen, Note, Record, Remedied, ShadowEdge, Transition
 from gridops.errors import EvidenceError
 from gridops.runtime import codec
 
 INPUTS, RECORDS = "inputs.jsonl", "records.jsonl"
 _SHOWN = 20
 """Newest telling records repeated in the summary."""
-_TELLING = (Transition, ConditionEdge, ShadowEdge, MismatchSeen, Note, Booked)
+_TELLING = (Transition, ConditionEdge, ShadowEdge, MismatchSeen, Note, Booked, Remedied)
 
 NEXT: dict[EvidenceMode, tuple[str, ...]] = {
     EvidenceMode.TRANSITION: ("gridops fsm show", "gridops evidence list"),
@@ -180,5 +180,7 @@ def _told(record: Record) -> str:
             return f"{record.severity} {record.topic}: {record.detail}"
         case Booked():
             return f"{record.kind} {record.amount} {record.asset} {record.symbol}"
+        case Remedied():
+            return f"{record.remedy} {record.outcome} {record.symbol} {record.key}: {record.detail}"
         case _:
             return type(record).__name__

@@ -23,8 +23,8 @@ HANDLE_WITHIN_S = 15.0
 CONNECTIONS = 16
 COMMANDS = frozenset(command.value for command in OperatorCommand)
 _NEED_REASON = frozenset({"pause", "resume", "ack", "kill", "signal"})
-_TEXT_LIMITS = {"author": 80, "reason": 500}
-_FIELDS = frozenset({"v", "command", "author", "reason", "accept_position", "stop_mode", "signal"})
+_TEXT_LIMITS = {"author": 80, "reason": 500, "digest": 64}
+_FIELDS = frozenset({"v", "command", "author", "reason", "accept_position", "stop_mode", "signal", "digest"})
 _SIGNAL_FIELDS = {"name": str, "scaled": int, "ttl_ms": int}
 _CREDENTIALS = struct.Struct("3i")
 

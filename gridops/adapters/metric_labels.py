@@ -7,6 +7,7 @@ that the engine could not say.
 from gridops.adapters.metrics import Labels, Metrics
 from gridops.decide.fsm_table import ROWS, Row
 from gridops.decide.levels import CONDITIONS, REASONS_OF
+from gridops.decide.sync_table import LABELS
 from gridops.domain.catalogue import CATALOGUE
 from gridops.domain.vocabulary import (
     Decision,
@@ -24,16 +25,7 @@ from gridops.domain.vocabulary import (
 )
 
 OTHER = "other"
-REMEDIES = (
-    "import_trades",
-    "book_unattributed",
-    "probe_order",
-    "cancel_orphan",
-    "adopt_field",
-    "freeze_symbol",
-    "report_tieout",
-    "discard_read",
-)
+REMEDIES = tuple(LABELS.values())
 REMEDIATION_OUTCOMES = ("applied", "refused", "failed")
 JOURNAL_FAILED = "journal_failed"
 """The one refusal of the outbox that is no gate's."""

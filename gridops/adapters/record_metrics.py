@@ -22,6 +22,7 @@ from gridops.domain.records import (
     Note,
     OutboxRefused,
     Record,
+    Remedied,
     Sent,
     ShadowEdge,
     SyncDone,
@@ -71,6 +72,7 @@ class MetricsSink:
             GateRefused: self._gate,
             OutboxRefused: self._outbox,
             Booked: self._booked,
+            Remedied: self._remedied,
             SyncDone: self._synced,
             Note: self._note,
         }
@@ -146,6 +148,9 @@ class MetricsSink:
     def _mismatch(self, record: MismatchSeen) -> None:
         if record.confirmed and not record.closed:
             self.metrics.inc("sync_mismatch_total", (record.kind, record.severity))
+
+    def _remedied(self, record: Remedied) -> None:
+        self.metrics.inc("remediation_total", (record.remedy, record.outcome))
 
     def _gate(self, record: GateRefused) -> None:
         self.metrics.inc("gate_refusals_total", (record.gate, record.intent))

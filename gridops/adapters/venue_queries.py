@@ -55,7 +55,9 @@ class VenueReads:
             case QueryKind.TIME:
                 return {"clock_offset_ms": await self.offset_ms(wall_ms)}
             case QueryKind.RULES:
-                return {"instruments": await self.rules()}
+                # One after the other: nobody waits for either.
+                instruments, leverages = await self.rules(), await self.leverages()
+                return {"instruments": instruments, "leverages": tuple(sorted(leverages.items()))}
 
     async def offset_ms(self, wall_ms: Callable[[], int]) -> int:
         """Venue clock minus ours, from the midpoint of one request."""

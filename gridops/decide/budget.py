@@ -99,7 +99,7 @@ _QUERY_WEIGHT = {
     QueryKind.TRADES: 5,
     QueryKind.INCOME: 30,
     QueryKind.TIME: 1,
-    QueryKind.RULES: 1,
+    QueryKind.RULES: 6,
 }
 
 

@@ -52,6 +52,17 @@ class Suspicion:
 
 
 @dataclass(slots=True)
+class Asking:
+    """An operator's look at both sides, waiting for its reads. Times on the boot clock, ms."""
+
+    request_id: str
+    author: str
+    reason: str
+    digest: str
+    since_ms: int
+
+
+@dataclass(slots=True)
 class SyncState:
     """Cadence and confirmation memory. Times on the boot clock, ms; 0 = never."""
 
@@ -65,6 +76,7 @@ class SyncState:
     order_ask: dict[str, int] = field(default_factory=dict)
     """client id -> when its order was probed last."""
     suspicions: dict[str, Suspicion] = field(default_factory=dict)
+    requests: list[Asking] = field(default_factory=list)
     reconcile_from_ms: int = 0
     """A full reconcile counts only if all its reads were asked after this."""
     reconciled_ms: int = 0

@@ -88,6 +88,8 @@ class Answer:
     detail: str
     bundle: str
     """Evidence folder below the root; empty when none."""
+    document: str = ""
+    """What was asked for as JSON, where a line is not enough."""
 
 
 @record

@@ -48,6 +48,8 @@ class Boot:
     rules: Rules
     instruments: tuple[Instrument, ...]
     kill_latched: bool = False
+    observer: bool = False
+    """Reads and carries out remedies asked for by name; plans, quotes and beats nothing."""
 
 
 @record
@@ -147,6 +149,8 @@ class QueryReply:
     trades: tuple[VenueTrade, ...] = ()
     incomes: tuple[VenueIncome, ...] = ()
     instruments: tuple[Instrument, ...] = ()
+    leverages: tuple[tuple[str, int], ...] = ()
+    """RULES: (symbol, leverage) of the account; empty = not read."""
     clock_offset_ms: int = 0
     maintenance_margin: Decimal = Decimal(0)
     """POSITIONS: of the whole account, in the settlement asset."""
@@ -182,6 +186,8 @@ class OperatorInput:
     stop_mode: StopMode | None = None
     signal: Signal | None = None
     """Of the command SIGNAL; its `as_of_ms` is set when it is taken in."""
+    digest: str = ""
+    """Of the command SYNC: the plan to carry out; empty = look only."""
 
 
 @record

@@ -191,6 +191,21 @@ class Booked:
     amount: Decimal
     tran_id: str
     at_ms: int
+    lots: int = 0
+    """Unattributed alone: signed lots the position moved by, without a trade."""
+    price_ticks: int = 0
+
+
+@record
+class Remedied:
+    """A remedy was carried out or refused. `remedy` is the metric's word; `outcome` applied or refused."""
+
+    remedy: str
+    outcome: str
+    kind: MismatchKind
+    symbol: str
+    key: str
+    detail: str
 
 
 @record
@@ -226,6 +241,7 @@ Record = (
     | RegimeChanged
     | GridChanged
     | Booked
+    | Remedied
     | SyncDone
     | Note
 )

@@ -125,6 +125,8 @@ class SyncRules:
     recv_window_ms: int = 3_000
     query_timeout_ms: int = 8_000
     confirm_reads: int = 2
+    auto: tuple[str, ...] = ("import", "adopt")
+    """Remedies the running engine carries out by itself; every other one waits for an operator."""
 
 
 @record

@@ -314,6 +314,8 @@ class OperatorCommand(StrEnum):
     STOP = "stop"
     SIGNAL = "signal"
     """Sets a test signal until it expires; carried by the request."""
+    SYNC = "sync"
+    """Compares both sides by fresh reads; with a digest it carries out the plan of that digest."""
     STATUS = "status"
 
 

@@ -318,6 +318,8 @@ def _stop_under_way(state: EngineState) -> bool:
 def _stop_done(state: EngineState) -> bool:
     """Proven: nothing may still fill, the dead-man is disarmed, and flat where that was promised."""
     mode = state.fsm.stop_mode
+    if state.identity.observer:
+        return True
     if state.fsm.state is FsmState.EMERGENCY:
         return protect.all_flat(state)
     disarmed = all(not memory.maybe_armed for memory in state.deadman.values())

@@ -14,7 +14,8 @@ from gridops.runtime.state import EngineState, SymbolState
 
 DAY_MS = 86_400_000
 SAMPLE_MS = 1_000
-_POSITION = (MismatchKind.POSITION_QTY, MismatchKind.POSITION_SIDE)
+_FREEZING = (MismatchKind.POSITION_QTY, MismatchKind.POSITION_SIDE, MismatchKind.LEVERAGE_CHANGED)
+"""Confirmed at WARN they freeze their symbol, at CRITICAL they degrade. Modes have a condition of their own."""
 
 
 def equity(state: EngineState) -> Decimal | None:
@@ -241,9 +242,10 @@ def _mismatch(state: EngineState, name: str) -> tuple[Severity | None, str]:
     worst: Severity | None = None
     detail = ""
     for known in state.sync.suspicions.values():
-        concerns = known.symbol == name and known.kind in _POSITION and known.confirmed
+        concerns = known.symbol == name and known.kind in _FREEZING and known.confirmed
         if concerns and worst is not Severity.CRITICAL:
-            worst, detail = known.severity, f"local {known.local}, venue {known.venue}"
+            named = "" if known.kind is not MismatchKind.LEVERAGE_CHANGED else f"{known.kind} "
+            worst, detail = known.severity, f"{named}local {known.local}, venue {known.venue}"
     return worst, detail
 
 

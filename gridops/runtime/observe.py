@@ -45,7 +45,7 @@ from gridops.domain.vocabulary import (
     VenueCode,
     WriteOutcome,
 )
-from gridops.runtime import observe_orders, observe_reads, replies
+from gridops.runtime import observe_orders, observe_reads, remedy, replies
 from gridops.runtime.out import Out
 from gridops.runtime.state import NO_EXPIRY, EngineState, Health, Identity, SymbolState, Wishes
 
@@ -200,6 +200,10 @@ def _operator(state: EngineState, wish: OperatorInput, out: Out) -> None:
     wishes = state.wishes
     out.note("operator", Severity.INFO, f"{wish.command} by {wish.author[:60]}: {wish.reason[:160]}")
     match wish.command:
+        case OperatorCommand.SYNC:
+            # A look changes nothing: no plan has a reason to be made anew.
+            remedy.ask(state, wish)
+            return
         case OperatorCommand.KILL:
             wishes.killed, wishes.acked = True, False
             wishes.kill_author, wishes.kill_reason = wish.author, wish.reason
@@ -255,6 +259,7 @@ def _notice(state: EngineState, notice: VenueNotice, out: Out) -> None:
         state.health.book_invalid.setdefault(notice.symbol, state.now_ms)
     if notice.kind == "ACCOUNT_CONFIG_UPDATE":
         sync.want(state.sync, QueryKind.POSITIONS, "", state.now_ms)
+        sync.want(state.sync, QueryKind.RULES, "", state.now_ms)
     if notice.kind == "MARGIN_CALL":
         state.health.margin_ratio_bps = 10_000
         sync.want(state.sync, QueryKind.POSITIONS, "", state.now_ms)
@@ -307,6 +312,7 @@ def _boot(state: EngineState, header: Header, boot: Boot) -> None:
         armed=boot.armed,
         live=boot.live,
         boot_id=header.boot_id,
+        observer=boot.observer,
     )
     state.rules = boot.rules
     state.booted = True
@@ -321,6 +327,7 @@ def _boot(state: EngineState, header: Header, boot: Boot) -> None:
     )
     for instrument in boot.instruments:
         _enter_symbol(state, instrument.symbol, boot, first)
+    _leave_symbols(state, {instrument.symbol for instrument in boot.instruments})
     state.sync = sync.SyncState()
     state.budget = budget.boot(state.budget, state.venue_ms)
     if state.budget.banned_until_ms > state.venue_ms:
@@ -333,6 +340,15 @@ def _boot(state: EngineState, header: Header, boot: Boot) -> None:
     rebase(state.shadow, state.now_ms)
     state.sampled_ms = state.wake_at_ms = state.health_due_ms = 0
     state.counters.states.append(state.fsm.state.value)
+
+
+def _leave_symbols(state: EngineState, entered: set[str]) -> None:
+    """Symbols the run no longer has, once nothing of ours is on them; a start is refused while something is."""
+    for name in [name for name in state.symbols if name not in entered]:
+        symbol = state.symbols[name]
+        if not symbol.orders and not symbol.position_lots:
+            del state.symbols[name]
+            state.deadman.pop(name, None)
 
 
 def _enter_symbol(state: EngineState, name: str, boot: Boot, first: bool) -> None:
@@ -355,6 +371,8 @@ def _enter_symbol(state: EngineState, name: str, boot: Boot, first: bool) -> Non
     symbol.volatility.last_ms = 0
     state.deadman[name] = deadman.boot(state.deadman.get(name, deadman.DeadmanMemory()))
     symbol.named.clear()
+    symbol.listed.clear()
+    symbol.leverage = 0
     if not first:
         for order in symbol.orders.values():
             if order.state in (OrderState.INTENT, OrderState.SENT):

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from gridops.decide import drawdown, roundtrip, sync
 from gridops.decide.roundtrip import TripBook
+from gridops.decide.sync_table import residual_severity
 from gridops.domain.events import QueryReply
 from gridops.domain.orders import VenueTrade
 from gridops.domain.records import Booked, SyncDone
@@ -34,8 +35,10 @@ def positions(state: EngineState, reply: QueryReply, asked: sync.Asked, out: Out
         was = state.health.modes_ok
         hedge = any(p.position_side != "BOTH" or p.isolated for p in reply.positions if p.lots)
         state.health.modes_ok = not (reply.modes.hedge or reply.modes.multi_assets or hedge) and reply.modes.can_trade
+        shown = f"hedge={reply.modes.hedge or hedge} multi_assets={reply.modes.multi_assets}"
         if was and not state.health.modes_ok:
-            out.note("modes", Severity.CRITICAL, f"hedge={reply.modes.hedge} multi_assets={reply.modes.multi_assets}")
+            out.note("modes", Severity.CRITICAL, shown)
+        _judge_modes(state, f"{shown} can_trade={reply.modes.can_trade}", out)
     for name, symbol in state.symbols.items():
         seen = by_symbol.get(name)
         lots = seen.lots if seen is not None else 0
@@ -56,6 +59,17 @@ def positions(state: EngineState, reply: QueryReply, asked: sync.Asked, out: Out
     _judge_wallet(state, asked, out)
     _danger(state, reply, asked)
     out.say(SyncDone(kind=reply.kind.value, symbol="", ok=True, detail=f"{len(reply.positions)} positions"))
+
+
+def _judge_modes(state: EngineState, shown: str, out: Out) -> None:
+    """The modes degrade at the first read; the second consistent one confirms the mismatch, with evidence."""
+    kind, found = MismatchKind.MODE_CHANGED, set()
+    if not state.health.modes_ok:
+        ours = "hedge=False multi_assets=False can_trade=True"
+        found.add(suspicions.raise_one(state, kind, Severity.CRITICAL, "", "modes", ours, shown, out))
+        if not all(state.sync.suspicions[name].confirmed for name in found):
+            sync.want(state.sync, QueryKind.POSITIONS, "", state.now_ms, after_ms=500)
+    suspicions.clear(state, "", {kind}, found, out)
 
 
 def open_position(state: EngineState, symbol: SymbolState, trades: Iterable[VenueTrade], out: Out) -> None:
@@ -110,13 +124,13 @@ def _judge_position(state: EngineState, symbol: SymbolState, lots: int, asked: s
     found: set[str] = set()
     if not reachable:
         kind, severity = sync.position_severity(symbol.position_lots, lots, symbol.rung_lots)
-        found.add(
-            suspicions.raise_one(
-                state, kind, severity, symbol.symbol, "position", str(symbol.position_lots), str(lots), out
-            )
-        )
-        sync.want(state.sync, QueryKind.TRADES, symbol.symbol, state.now_ms)
-        sync.want(state.sync, QueryKind.POSITIONS, "", state.now_ms, after_ms=500)
+        ours, theirs = str(symbol.position_lots), str(lots)
+        name = suspicions.raise_one(state, kind, severity, symbol.symbol, "position", ours, theirs, out)
+        found.add(name)
+        # Once confirmed it may stand for hours: read on, at the pace of a degraded account.
+        pause_ms = state.rules.sync.positions_degraded_ms if state.sync.suspicions[name].confirmed else 500
+        sync.want(state.sync, QueryKind.TRADES, symbol.symbol, state.now_ms, after_ms=pause_ms - 500)
+        sync.want(state.sync, QueryKind.POSITIONS, "", state.now_ms, after_ms=pause_ms)
     suspicions.clear(state, symbol.symbol, kinds, found, out)
 
 
@@ -146,7 +160,8 @@ def _judge_wallet(state: EngineState, asked: sync.Asked, out: Out) -> None:
         if abs(ours - theirs) > DUST:
             sync.want(state.sync, QueryKind.INCOME, "", state.now_ms)
             kind = MismatchKind.BALANCE_RESIDUAL
-            found.add(suspicions.raise_one(state, kind, Severity.WARN, "", asset, str(ours), str(theirs), out))
+            severity = residual_severity(int((ours - theirs) * 1_000_000), int(theirs * 1_000_000))
+            found.add(suspicions.raise_one(state, kind, severity, "", asset, str(ours), str(theirs), out))
     suspicions.clear(state, "", {MismatchKind.BALANCE_RESIDUAL}, found, out)
 
 

@@ -4,8 +4,10 @@ Part of `observe`. A failed or incomplete read proves nothing; absence is not ze
 """
 
 from gridops.decide import sync
+from gridops.decide.sync_table import fill_severity
 from gridops.domain.events import QueryReply
 from gridops.domain.ids import owner
+from gridops.domain.instrument import Instrument
 from gridops.domain.orders import Order, VenueOrder, VenueTrade
 from gridops.domain.records import SyncDone
 from gridops.domain.vocabulary import (
@@ -17,7 +19,7 @@ from gridops.domain.vocabulary import (
     TimeInForce,
     VenueCode,
 )
-from gridops.runtime import observe_account, observe_fills, observe_orders, suspicions
+from gridops.runtime import observe_account, observe_fills, observe_orders, protect, suspicions
 from gridops.runtime.out import Out
 from gridops.runtime.state import EngineState, SymbolState
 
@@ -29,8 +31,11 @@ _ORDER_KINDS = {
 }
 
 
+_RULE_KINDS = {MismatchKind.FILTERS_CHANGED, MismatchKind.LEVERAGE_CHANGED}
 _PAGED = (QueryKind.TRADES, QueryKind.INCOME)
 DENIED_READS = 2
+ODD_REPLY = "an odd reply"
+"""How the adapter words an answer that it could not read."""
 
 
 def on_query(state: EngineState, reply: QueryReply, out: Out) -> None:
@@ -44,8 +49,15 @@ def on_query(state: EngineState, reply: QueryReply, out: Out) -> None:
         state.health.venue_failures += 1
         state.health.auth_rejected = state.health.auth_rejected or reply.code is VenueCode.AUTH
         sync.want(state.sync, reply.kind, reply.symbol, state.now_ms, after_ms=1_000)
+        if reply.detail.startswith(ODD_REPLY):
+            suspicions.raise_read(state, MismatchKind.MALFORMED, reply, reply.detail[:120], out)
         out.say(SyncDone(kind=reply.kind.value, symbol=reply.symbol, ok=False, detail=f"{reply.code} {reply.detail}"))
         return
+    odd = suspicions.odd_read(state, reply)
+    if odd is not None:
+        _discard(state, reply, odd, out)
+        return
+    suspicions.clear(state, reply.symbol, suspicions.READ_KINDS, suspicions.of_other_reads(state, reply), out)
     state.sync.failures = 0
     state.health.venue_failures = 0
     if reply.kind not in (QueryKind.TIME, QueryKind.RULES):
@@ -78,6 +90,15 @@ def on_query(state: EngineState, reply: QueryReply, out: Out) -> None:
         state.sync.reconciled_ms, state.sync.reconciled_end_ms = reconciled, state.now_ms
 
 
+def _discard(state: EngineState, reply: QueryReply, odd: tuple[MismatchKind, str], out: Out) -> None:
+    """Believe nothing of a read that contradicts itself or an earlier one, and read again."""
+    kind, why = odd
+    state.sync.failures += 1
+    suspicions.raise_read(state, kind, reply, why, out)
+    sync.want(state.sync, reply.kind, reply.symbol, state.now_ms, after_ms=1_000)
+    out.say(SyncDone(kind=reply.kind.value, symbol=reply.symbol, ok=False, detail=f"discarded: {kind} {why}"[:200]))
+
+
 def _order(state: EngineState, reply: QueryReply, asked: sync.Asked, out: Out) -> None:
     symbol = state.symbols.get(asked.symbol)
     if symbol is None:
@@ -93,6 +114,7 @@ def _open_orders(state: EngineState, reply: QueryReply, asked: sync.Asked, out: 
     if symbol is None:
         return
     symbol.named = {seen.client_id: asked.asked_ms for seen in reply.orders}
+    symbol.listed = {seen.client_id: suspicions.shown(seen) for seen in reply.orders}
     for seen in reply.orders:
         order = symbol.orders.get(seen.client_id)
         if order is not None:
@@ -117,6 +139,7 @@ def _open_orders(state: EngineState, reply: QueryReply, asked: sync.Asked, out: 
         found.add(suspicions.raise_one(state, kind, Severity.WARN, name, client_id, shown, "not listed", out))
     for seen in verdict.orphans:
         _adopt_orphan(state, symbol, seen, out)
+    for seen in [*verdict.orphans, *_still_orphans(symbol, verdict.orphans, reply)]:
         shown = f"{seen.side} {seen.lots}@{seen.price_ticks}"
         kind = MismatchKind.ORDER_ORPHAN_OWN
         found.add(suspicions.raise_one(state, kind, Severity.WARN, name, seen.client_id, "unknown", shown, out))
@@ -124,7 +147,7 @@ def _open_orders(state: EngineState, reply: QueryReply, asked: sync.Asked, out: 
         shown = f"{seen.side} {seen.lots}@{seen.price_ticks}"
         found.add(
             suspicions.raise_one(
-                state, MismatchKind.ORDER_FOREIGN, Severity.INFO, name, seen.venue_id, "none", shown, out
+                state, MismatchKind.ORDER_FOREIGN, Severity.WARN, name, seen.venue_id, "none", shown, out
             )
         )
     for client_id, ours, theirs in verdict.diverged:
@@ -132,6 +155,13 @@ def _open_orders(state: EngineState, reply: QueryReply, asked: sync.Asked, out: 
         found.add(suspicions.raise_one(state, kind, Severity.WARN, name, client_id, ours, theirs, out))
     suspicions.clear(state, name, _ORDER_KINDS, found, out)
     out.say(SyncDone(kind=reply.kind.value, symbol=reply.symbol, ok=True, detail=f"{len(reply.orders)} open"))
+
+
+def _still_orphans(symbol: SymbolState, fresh: tuple[VenueOrder, ...], reply: QueryReply) -> list[VenueOrder]:
+    """Orphans that an earlier read adopted, of an earlier run perhaps: they still rest, on no level of the ladder."""
+    new = {seen.client_id for seen in fresh}
+    adopted = {o.client_id for o in symbol.orders.values() if o.level == 0 and not protect.never_rests(o)}
+    return [seen for seen in reply.orders if seen.client_id in adopted - new]
 
 
 def _adopt_orphan(state: EngineState, symbol: SymbolState, seen: VenueOrder, out: Out) -> None:
@@ -172,17 +202,38 @@ def _trades(state: EngineState, reply: QueryReply, asked: sync.Asked, out: Out) 
         if symbol.opening_read_ms and asked.boot_ms >= symbol.opening_read_ms:
             observe_account.open_position(state, symbol, reply.trades, out)
         return reply.complete
+    before = symbol.position_lots
+    missed: list[VenueTrade] = []
     for trade in sorted(reply.trades, key=lambda t: t.trade_id):
         if trade.trade_id in symbol.trade_ids or trade.trade_id < asked.from_id:
             continue
         if not _book_trade(state, symbol, trade, out):
+            _missed(state, symbol, before, missed, out)
             return False
+        if trade.at_ms + state.rules.sync.settle_ms < asked.asked_ms:
+            missed.append(trade)
+    _missed(state, symbol, before, missed, out)
     symbol.last_trade_id = max(symbol.last_trade_id, highest)
     if not reply.complete:
         sync.want(state.sync, QueryKind.TRADES, reply.symbol, state.now_ms)
     if reply.trades:
         out.say(SyncDone(kind=reply.kind.value, symbol=reply.symbol, ok=True, detail=f"{len(reply.trades)} trades"))
     return reply.complete
+
+
+def _missed(state: EngineState, symbol: SymbolState, before: int, missed: list[VenueTrade], out: Out) -> None:
+    """Trades that nobody told us of within the settle time: the read is their second witness, the import their remedy.
+
+    While the user stream was down they were expected here.
+    """
+    since_ms = state.health.user_since_ms + state.venue_ms - state.now_ms
+    told = [trade for trade in missed if state.health.user_up and trade.at_ms > since_ms]
+    if told:
+        ids = ",".join(str(trade.trade_id) for trade in told[:8])
+        lots = sum(trade.side.sign * trade.lots for trade in told)
+        severity = fill_severity(lots, symbol.rung_lots)
+        venue = str(symbol.position_lots)
+        suspicions.settled(state, MismatchKind.FILL_MISSING, severity, symbol.symbol, ids, str(before), venue, out)
 
 
 def _settle_unbooked(state: EngineState, asked: sync.Asked) -> None:
@@ -221,18 +272,41 @@ def _may_own(order: Order, trade: VenueTrade) -> bool:
 
 def _rules(state: EngineState, reply: QueryReply, out: Out) -> None:
     fresh = {i.symbol: i for i in reply.instruments}
+    leverages = dict(reply.leverages)
     state.health.rules_read_ms = state.now_ms
     for name, symbol in state.symbols.items():
+        found: set[str] = set()
         instrument = fresh.get(name)
         if instrument is not None and instrument != symbol.instrument:
-            out.note("filters_changed", Severity.WARN, f"{name}: trading rules changed")
-            if (instrument.tick_size, instrument.step_size) != (
-                symbol.instrument.tick_size,
-                symbol.instrument.step_size,
-            ):
-                # Ticks and lots of everything we hold would change meaning: the rules in use are no longer the venue's,
-                # and count as never read until a start takes over the new ones.
-                state.health.rules_read_ms = 0
-                continue
-            symbol.instrument = instrument
-            symbol.dirty = True
+            found.add(_new_rules(state, symbol, instrument, out))
+        if name in leverages:
+            symbol.leverage = symbol.leverage or leverages[name]
+            if symbol.leverage != leverages[name]:
+                kind, ours, theirs = MismatchKind.LEVERAGE_CHANGED, str(symbol.leverage), str(leverages[name])
+                found.add(suspicions.raise_one(state, kind, Severity.WARN, name, "leverage", ours, theirs, out))
+        if found and not all(state.sync.suspicions[key].confirmed for key in found if key in state.sync.suspicions):
+            sync.want(state.sync, QueryKind.RULES, "", state.now_ms, after_ms=1_000)
+        suspicions.clear(state, name, _RULE_KINDS, found, out)
+
+
+def _new_rules(state: EngineState, symbol: SymbolState, instrument: Instrument, out: Out) -> str:
+    """Other trading rules than ours: taken over at once, since a filter that binds refuses; said with evidence.
+
+    A new tick or step changes what ticks and lots of everything we hold mean: the rules in use are no longer the
+    venue's, and count as never read until a fresh journal takes over the new ones.
+    """
+    ours, theirs = _differing(symbol.instrument, instrument)
+    out.note("filters_changed", Severity.WARN, f"{symbol.symbol}: trading rules changed: {ours} -> {theirs}"[:200])
+    kind = MismatchKind.FILTERS_CHANGED
+    known = symbol.instrument
+    if (instrument.tick_size, instrument.step_size) != (known.tick_size, known.step_size):
+        state.health.rules_read_ms = 0
+        return suspicions.raise_one(state, kind, Severity.CRITICAL, symbol.symbol, "filters", ours, theirs, out)
+    symbol.instrument, symbol.dirty = instrument, True
+    return suspicions.settled(state, kind, Severity.WARN, symbol.symbol, "filters", ours, theirs, out)
+
+
+def _differing(ours: Instrument, theirs: Instrument) -> tuple[str, str]:
+    """The fields that differ, as text of either side."""
+    names = [name for name in Instrument.__slots__ if getattr(ours, name) != getattr(theirs, name)]  # type: ignore[attr-defined]
+    return tuple(" ".join(f"{name}={getattr(side, name)}" for name in names) for side in (ours, theirs))  # type: ignore[return-value]

@@ -75,6 +75,8 @@ class SymbolState:
     venue_lots: int = 0
     venue_lots_ms: int = 0
     """Venue-clock time when the newest position read was asked for; 0 = never read."""
+    venue_updated_ms: int = 0
+    """The venue's own time of the newest position believed."""
     venue_mark: Decimal = Decimal(0)
     venue_unrealised: Decimal = Decimal(0)
     liquidation_price: Decimal = Decimal(0)
@@ -88,6 +90,10 @@ class SymbolState:
     trips: TripBook = field(default_factory=TripBook)
     named: dict[str, int] = field(default_factory=dict)
     """Client ids that the newest open-orders read of this boot has named, and when it was asked."""
+    listed: dict[str, str] = field(default_factory=dict)
+    """Client or venue id -> what that read says of the order."""
+    leverage: int = 0
+    """By the first read of this boot; 0 = not read."""
     refill_until: dict[int, int] = field(default_factory=dict)
     """Level -> venue time before which it is not placed again."""
     refused: dict[str, tuple[int, int, int]] = field(default_factory=dict)
@@ -178,6 +184,7 @@ class Identity:
     armed: bool = False
     live: bool = False
     boot_id: str = ""
+    observer: bool = False
 
 
 @dataclass(slots=True)

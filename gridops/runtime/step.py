@@ -13,8 +13,8 @@ from gridops.domain.events import Event, Header, OperatorInput, ViewChanged
 from gridops.domain.market import MarketView
 from gridops.domain.orders import Fill, Order
 from gridops.domain.records import Record
-from gridops.domain.vocabulary import FsmState
-from gridops.runtime import act, assess, beats, pages, truth
+from gridops.domain.vocabulary import FsmState, OperatorCommand
+from gridops.runtime import act, assess, beats, pages, remedy, truth
 from gridops.runtime.observe import fold_tick, observe
 from gridops.runtime.out import Out
 from gridops.runtime.state import EngineState
@@ -46,12 +46,16 @@ def step(state: EngineState, header: Header, event: Event, planner: act.Planner 
     if out.expected and _calm(state, now_ms) and not any(symbol.dirty for symbol in state.symbols.values()):
         return Step(records=out.records, wake_at_ms=state.wake_at_ms, orders=tuple(out.touched.values()))
     if state.booted:
-        beats.presume(state, out)
+        observer = state.identity.observer
+        if not observer:
+            beats.presume(state, out)
         assess.run(state, event, out)
-        act.run(state, out, planner)
+        if not observer:
+            act.run(state, out, planner)
+        remedy.run(state, out)
         truth.run(state, out)
         pages.run(state, out)
-        if isinstance(event, OperatorInput):
+        if isinstance(event, OperatorInput) and event.command is not OperatorCommand.SYNC:
             assess.answer(state, event, out)
         act.finish(state, out)
         state.wake_at_ms = _wake(state)
@@ -96,5 +100,8 @@ def _wake(state: EngineState) -> int:
         act.deadline_ms(state),
         truth.deadline_ms(state),
     )
+    answer_ms = remedy.deadline_ms(state)
+    if answer_ms is not None:
+        due_ms = min(due_ms, max(answer_ms, state.now_ms + 1))
     page_ms = pages.deadline_ms(state)
     return due_ms if page_ms is None else min(due_ms, max(page_ms, state.now_ms + 1))

@@ -33,7 +33,8 @@ def run(state: EngineState, out: Out) -> None:
             probes=probes[:MAX_PROBES],
         )
         commit.ask(state, [*wants, *_once_more(state)], out)
-    beats.run(state, out)
+    if not state.identity.observer:
+        beats.run(state, out)
 
 
 def _degraded_with_position(state: EngineState) -> bool:
@@ -99,7 +100,8 @@ def deadline_ms(state: EngineState) -> int:
     times.append(max(_next_question_ms(state), state.health.banned_until_ms, now + PATIENCE_MS))
     for asked in state.sync.asked.values():
         times.append(asked.boot_ms + state.rules.sync.query_timeout_ms + 1)
-    times += beats.deadlines_ms(state)
+    if not state.identity.observer:
+        times += beats.deadlines_ms(state)
     return max(min(times), now + 1)
 
 

@@ -181,7 +181,7 @@ class Judge:
             self.live[order_id] = order
         order.price_ticks = self._grid.price.exact(source["p"])
         order.lots = self._grid.quantity.exact(source["q"])
-        if source["x"] == "TRADE":
+        if source["x"] in ("TRADE", "CALCULATED"):
             self._traded(order, source)
         order.filled = self._grid.quantity.exact(source["z"])
         if source["X"] in _ENDED:

@@ -14,6 +14,8 @@ from gridops.runtime.state import EngineState
 from gridops.usecases.snapshot import snapshot
 
 ANSWER_WITHIN_S = 5.0
+SYNC_WITHIN_S = 12.0
+"""A look at both sides waits for its reads."""
 
 
 class Control:
@@ -58,10 +60,12 @@ class Control:
                 accept_position=bool(request.get("accept_position", False)),
                 stop_mode=StopMode(mode) if mode else None,
                 signal=_signal(request.get("signal"), str(request.get("author", ""))),
+                digest=str(request.get("digest") or "")[:64],
             )
         )
         try:
-            answer = await asyncio.wait_for(future, ANSWER_WITHIN_S)
+            within_s = SYNC_WITHIN_S if command is OperatorCommand.SYNC else ANSWER_WITHIN_S
+            answer = await asyncio.wait_for(future, within_s)
         finally:
             self._waiting.pop(request_id, None)
         return {
@@ -70,6 +74,7 @@ class Control:
             "detail": answer.detail,
             "bundle": answer.bundle,
             "evidence_root": self._evidence_root,
+            **({"document": answer.document} if answer.document else {}),
         }
 
     def answered(self, answer: Answer) -> None:

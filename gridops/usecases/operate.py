@@ -129,7 +129,7 @@ def _evidence(place: Place, wish: Wish, author: str, reply: Mapping[str, object]
     """The engine's bundle where it can be found, else one of our own that tells what was answered."""
     name = str(reply.get("bundle") or "")
     root = Path(str(reply.get("evidence_root") or place.evidence_root))
-    found = _await_bundle(root, name) if name else None
+    found = await_bundle(root, name) if name else None
     if found is not None:
         return found
     mode = EvidenceMode.KILL if wish.command is OperatorCommand.KILL else EvidenceMode.FSM
@@ -150,7 +150,7 @@ def _evidence(place: Place, wish: Wish, author: str, reply: Mapping[str, object]
     )
 
 
-def _await_bundle(root: Path, name: str) -> EvidenceRef | None:
+def await_bundle(root: Path, name: str) -> EvidenceRef | None:
     """The engine writes in the background: wait a little for the folder to appear."""
     until_s = time.monotonic() + BUNDLE_WITHIN_S
     while root.is_dir():

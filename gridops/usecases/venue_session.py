@@ -106,6 +106,17 @@ def _three_locks(settings: Settings, fingerprint: str, armed: bool) -> None:
         raise Refused("a live account is not armed", hint="pass --armed to let the engine place orders")
 
 
+def attach_paper(settings: Settings, *, store: Path, secrets: Secrets) -> VenueSession:
+    """The paper venue that runs on a store, whatever market it shows; VenueUnavailable when none does."""
+    handle = attach(store)
+    if handle is None:
+        raise VenueUnavailable(
+            f"no paper venue of account {settings.account.name} runs in {store.parent}",
+            hint="nothing trades there; `gridops run` starts one and reconciles",
+        )
+    return _on(handle, settings, secrets, started=False)
+
+
 def _paper(settings: Settings, market: MarketOptions, store: Path, secrets: Secrets) -> VenueSession:
     handle = attach(store)
     started = handle is None
@@ -126,6 +137,10 @@ def _paper(settings: Settings, market: MarketOptions, store: Path, secrets: Secr
                 hold=True,
             )
         )
+    return _on(handle, settings, secrets, started=started)
+
+
+def _on(handle: VenueHandle, settings: Settings, secrets: Secrets, *, started: bool) -> VenueSession:
     for secret in (handle.api_key, handle.api_secret, handle.control_token):
         secrets.register(secret)
     missing = [symbol for symbol in settings.grid.symbols if symbol not in handle.symbols]

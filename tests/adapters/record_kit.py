@@ -22,6 +22,7 @@ from gridops.domain.records import (
     OutboxRefused,
     Record,
     RegimeChanged,
+    Remedied,
     Sent,
     ShadowEdge,
     SyncDone,
@@ -208,6 +209,14 @@ def every_record() -> list[Record]:
         *(transition(), edge(is_open=True), decided(), sent(), moved, fill(), trip(), mismatch(), gate_refused()),
         *(outbox("exposure over"), regime, grid, booked(), synced(ok=True), note("modes", "hedge", Severity.WARN)),
         wrote(OpKind.PLACE, WriteOutcome.CONFIRMED),
+        Remedied(
+            remedy="import_trades",
+            outcome="applied",
+            kind=MismatchKind.POSITION_QTY,
+            symbol=SYMBOL,
+            key="position",
+            detail="asked again",
+        ),
     ]
     assert {type(record) for record in records} == set(get_args(Record))
     return records

@@ -70,10 +70,12 @@ class Desk:
         self.open_orders: dict[str, VenueOrder] = {}
         self.trades: list[VenueTrade] = []
         self.position = 0
+        self.instrument = INSTRUMENT
         self.wallet = Decimal(10_000)
         self.history: list[tuple[Header, Event, bytes]] = []
         self.records: list[Record] = []
         self.sent: list[WireOp] = []
+        self.effects: list[Effect] = []
         self._numbers = 0
 
     @property
@@ -108,6 +110,7 @@ class Desk:
         done, body = self.engine.handle(header, event)
         self.history.append((header, event, body))
         self.records += done.records
+        self.effects += done.effects
         self.sent += [op for effect in done.effects if isinstance(effect, Send) for op in effect.ops]
         return done
 
@@ -172,7 +175,7 @@ class Desk:
             case QueryKind.TRADES:
                 known = {"trades": tuple(each for each in self.trades if each.trade_id >= query.from_id)}
             case QueryKind.RULES:
-                known = {"instruments": (INSTRUMENT,)}
+                known = {"instruments": (self.instrument,)}
             case QueryKind.ORDER:
                 seen = self.open_orders.get(query.client_id)
                 known = {"orders": (seen,)} if seen else {"code": VenueCode.NO_SUCH_ORDER}
