@@ -1,5 +1,6 @@
 """EMERGENCY ends flat by the venue's own events, however the venue and the wire behave; and how long that takes."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
@@ -384,20 +385,129 @@ def test_a_state_that_may_not_increase_cancels_what_does_and_keeps_what_reduces(
     assert reducing and reducing & kept, "reduce-only rungs stay"
 
 
-def test_a_throttle_for_toxicity_shrinks_what_rests() -> None:
+def _gaps(stage: Stage, sign: int) -> list[int]:
+    """Ticks between neighbouring increasing orders of a side."""
+    prices = sorted(order.price_ticks for order in _resting(stage, reduce_only=False) if order.sign == sign)
+    return [high - low for low, high in pairwise(prices)]
+
+
+def test_a_throttle_for_toxicity_shrinks_and_widens_what_rests_and_never_empties_the_book_for_it() -> None:
     stage = trading(21, 0)
+    source: Any = stage.source
+    source.freeze()
     stage.run_s(3)
     before = max(order.lots for order in _resting(stage, reduce_only=False))
+    count, gap = len(_resting(stage, reduce_only=False)), min(_gaps(stage, 1) + _gaps(stage, -1))
     signal = Signal(
         name="toxicity", scaled=1_500, as_of_ms=stage.clock.true_ms(), ttl_ms=600_000, source="test", digest=""
     )
     assert stage.process is not None
     stage.process.put(SignalChanged(signal=signal))
-    stage.wait(lambda: stage.fsm is FsmState.THROTTLED, 5, "THROTTLED")
-    allowed = before * stage.rules.throttle_size_pct // 100 + 1
+    allowed = before * stage.rules.throttle_size_pct // 100
+    resting: list[int] = []
 
-    def small() -> bool:
-        return all(order.lots <= allowed for order in _resting(stage, reduce_only=False))
+    def within_caps() -> bool:
+        orders = _resting(stage, reduce_only=False)
+        resting.append(len(orders))
+        gaps = _gaps(stage, 1) + _gaps(stage, -1)
+        return (
+            all(order.lots <= allowed for order in orders)
+            and min(gaps) >= gap * stage.rules.throttle_spacing_pct // 100
+        )
 
-    stage.wait(small, 15, f"no order above {allowed} of {before} lots")
-    assert _resting(stage, reduce_only=False), "and it goes on quoting"
+    took_ms = stage.wait(within_caps, 15, f"no order above {allowed} of {before} lots, none closer than {gap} x 1.5")
+    assert stage.fsm is FsmState.THROTTLED and took_ms < 2_000
+    stage.run_s(5)
+    assert within_caps() and min(resting) >= count // 2, "level by level, and it goes on quoting"
+
+
+def test_a_throttle_for_the_rate_budget_changes_no_price_and_refills_only_what_was_filled() -> None:
+    """By what left the process and what the venue held then: amends of reductions, and one place per order filled."""
+    stage = trading(21, 0)
+    source: Any = stage.source
+    source.freeze()
+    stage.run_s(3)
+    seen = Seen(stage)
+    drift(stage, 20, 10)
+    assert seen.repriced, "an engine with budget follows the market"
+    stage.rest.used_weight = (1_900, stage.clock.true_ms() + 300_000)
+    stage.wait(lambda: stage.fsm is FsmState.THROTTLED, 40, "THROTTLED")
+    assert stage.state.fsm.last_reason is FsmReason.RATE_BUDGET_LOW
+    stage.run_s(1)
+    seen.clear()
+    # Shorter than the dwell: the venue's minute may end meanwhile.
+    drift(stage, 40, 9)
+    drift(stage, -40, 16)
+    assert stage.fsm is FsmState.THROTTLED
+    assert seen.repriced == []
+    assert sum(seen.filled.values()) >= 4 and sum(seen.placed.values()) >= 2, "the market did reach the ladder"
+    assert sum(seen.placed.values()) <= sum(seen.filled.values()), f"{seen.placed} for {seen.filled}"
+    assert seen.reduced, "what reduces goes on"
+    stage.rest.used_weight = (0, 0)
+    stage.wait(lambda: stage.fsm is FsmState.ACTIVE, 200, "ACTIVE again")
+    seen.clear()
+    drift(stage, 20, 10)
+    assert seen.repriced, "and follows again"
+
+
+def drift(stage: Stage, ticks: int, seconds: int) -> None:
+    """The whole book walks, so many ticks each half second."""
+    source: Any = stage.source
+    for _ in range(2 * seconds):
+        source._bid, source._ask = source._bid + ticks, source._ask + ticks
+        stage.run_s(0.5)
+
+
+REPLACED_WITHIN_MS = 500
+
+
+class Seen:
+    """What left the process, judged by what the venue held at that instant; and own orders that the market filled."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._live, self._scheduler = stage.judge.live, stage.scheduler
+        self.clear()
+        wrote, told = stage.rest.on_write, stage.judge.on_private
+
+        def on_write(method: str, path: str, params: Any) -> None:
+            for leg in params.get("batchOrders", [params]) if "order" in path.lower() else ():
+                self._leg(method, leg)
+            wrote(method, path, params)
+
+        def on_private(payload: Any) -> None:
+            order = payload.get("o", {})
+            if order.get("X") in ("FILLED", "CANCELED") and self._live[order["i"]].ours:
+                self._ended(order)
+            told(payload)
+
+        stage.rest.on_write, stage.judge.on_private = on_write, on_private  # type: ignore[method-assign]
+
+    def clear(self) -> None:
+        self.repriced: list[dict[str, Any]] = []
+        """Amends of orders that increase, and places that follow the cancel of one on the same side."""
+        self._cancelled_ms: dict[int, int] = {}
+        self.reduced = 0
+        self.placed, self.filled = Counter[int](), Counter[int]()
+        """By sign: places that increase, and own orders that the market took, reduce-only ones included."""
+
+    def _leg(self, method: str, leg: dict[str, Any]) -> None:
+        if method == "PUT":
+            held = self._live.get(int(leg["orderId"]))
+            if held is not None and not held.reduce_only:
+                self.repriced.append(leg)
+            else:
+                self.reduced += 1
+        elif method == "POST" and leg.get("reduceOnly") == "true":
+            self.reduced += 1
+        elif method == "POST":
+            sign = 1 if leg["side"] == "BUY" else -1
+            self.placed[sign] += 1
+            if self._scheduler.now_ms - self._cancelled_ms.get(sign, -REPLACED_WITHIN_MS) < REPLACED_WITHIN_MS:
+                self.repriced.append(leg)
+
+    def _ended(self, order: dict[str, Any]) -> None:
+        sign = 1 if order["S"] == "BUY" else -1
+        if order["X"] == "FILLED":
+            self.filled[sign] += 1
+        elif not order["R"]:
+            self._cancelled_ms[sign] = self._scheduler.now_ms
