@@ -13,6 +13,7 @@ from typer.main import get_command
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("gridops_cli.run", "Trade the grid until told to stop, then say what happened."),
     "watch": ("gridops_cli.watch", "Attach a screen to the running engine, or to a dead one's journal, and say which."),
+    "triage": ("gridops_cli.triage", "Name the first cause, on one page."),
     "fsm": ("gridops_cli.fsm", "Show the lifecycle, and pause, resume or acknowledge with a reason."),
     "kill": ("gridops_cli.kill", "Stop all trading now: cancel, flatten, latch until an ack."),
     "sync": ("gridops_cli.sync", "Compare our orders, positions and money with the venue's."),
@@ -22,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "replay": ("gridops_cli.replay", "Re-run a journal and compare every row, state and digest."),
     "venue": ("gridops_cli.venue", "Run the venue emulator by hand, or list and stop the ones that run."),
     "runbook": ("gridops_cli.runbook", "Print a runbook page, or run what it says to look at."),
+    "doctor": ("gridops_cli.doctor", "Check config, keys, clock, disk, filters, sizes, modes and journal."),
     "config": ("gridops_cli.config", "Show or check the effective settings with the source of each."),
 }
 """Name -> (module that holds `app`, short help)."""

@@ -22,6 +22,9 @@ SHOWN = 20
 
 @app.command()
 def replay(
+    bundle: Annotated[
+        str | None, typer.Argument(help="An incident bundle's folder, with the slice of a journal in it.")
+    ] = None,
     journal: Annotated[
         str | None, typer.Option("--journal", help="A journal file; else the account's in the home.")
     ] = None,
@@ -50,8 +53,10 @@ def replay(
         raise ConfigError("--explain and --set were both given", hint="ask one thing at a time")
     explainer = Explainer(explain) if explain is not None else None
     comparison = Comparison(changes) if changes else None
+    if bundle and journal:
+        raise ConfigError("a bundle and --journal were both given", hint="re-run one of them")
     where = place(home, account, config, evidence_dir)
-    path = Path(journal) if journal else where.home.journal(where.account)
+    path = Path(bundle or journal or "") if bundle or journal else where.home.journal(where.account)
     report = use_case.execute(path, where.evidence_root, explainer or comparison)
     if as_json:
         body = {"ok": report.ok, **render.as_json(report)}

@@ -23,6 +23,7 @@ from gridops.runtime.state import EngineState
 from gridops.runtime.state_codec import decode_state, encode_state
 from gridops.runtime.step import Step
 from gridops.usecases.command_evidence import Story, write
+from gridops.usecases.triage_slice import SliceReader
 
 _AROUND = 80
 
@@ -73,8 +74,8 @@ class ReplayReport:
 
 
 def execute(journal: Path, evidence_root: Path, observer: Observer | None = None) -> ReplayReport:
-    """Replay a whole journal. JournalError when it cannot be read or has no rows."""
-    with JournalReader(journal) as reader:
+    """Replay a whole journal, or the slice in a bundle. JournalError when it cannot be read or has no rows."""
+    with SliceReader(journal) if journal.is_dir() else JournalReader(journal) as reader:
         meta = reader.meta()
         newest = reader.last_row()
         if newest is None:
@@ -109,7 +110,7 @@ def execute(journal: Path, evidence_root: Path, observer: Observer | None = None
 
 
 class _Replay:
-    def __init__(self, reader: JournalReader, observer: Observer | None) -> None:
+    def __init__(self, reader: JournalReader | SliceReader, observer: Observer | None) -> None:
         self._reader, self._observer = reader, observer
         self._checkpoints = {seq: (state, records) for seq, state, records in reader.checkpoints()}
         self.engine, self.first_seq = self._start()

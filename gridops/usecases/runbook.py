@@ -30,6 +30,12 @@ LOOKS = (
     ("roundtrip", "list"),
     ("roundtrip", "report"),
     ("replay", "--explain"),
+    ("triage",),
+    ("triage", "--json"),
+    ("triage", "--sanity"),
+    ("triage", "--claims"),
+    ("doctor",),
+    ("doctor", "--json"),
 )
 """Commands that change nothing, by their words."""
 _SH = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
