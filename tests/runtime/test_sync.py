@@ -24,6 +24,9 @@ from gridops.domain.vocabulary import (
     VenueCode,
 )
 from gridops.runtime import facts, remedy
+from gridops.runtime.engine import Engine
+from gridops.runtime.state import EngineState
+from gridops.runtime.state_codec import decode_state, encode_state
 from tests.runtime.engine_kit import INSTRUMENT, RULES, SYMBOL, Desk
 
 K = MismatchKind
@@ -318,7 +321,7 @@ def observe(desk: Desk) -> None:
 
 def orphan(desk: Desk) -> str:
     """An order at the venue with our tag that the journal does not know."""
-    known = next(iter(desk.open_orders))
+    known = next(e for e in desk.effects if isinstance(e, Send) and e.kind is OpKind.PLACE).ops[0].client_id
     client_id = known[:-4] + ("0000" if known[-4:] != "0000" else "1111")
     desk.open_orders[client_id] = VenueOrder(
         client_id=client_id, venue_id="777", symbol=SYMBOL, side=Side.BUY, price_ticks=640_000, lots=1, filled_lots=0,
@@ -339,6 +342,22 @@ def test_an_orphan_is_cancelled_by_an_applied_plan_and_by_nothing_else() -> None
     done, _, _ = look(desk, document["digest"])
     assert done.accepted, done.detail
     assert [(op.kind, op.client_id) for op in desk.sent] == [(OpKind.CANCEL, client_id)]
+
+
+def test_looks_remedies_and_an_observer_replay_byte_for_byte() -> None:
+    desk = desk_up()
+    phantom(desk, 30)
+    _, document, _ = look(desk)
+    look(desk, document["digest"])
+    observe(desk)
+    orphan(desk)
+    _, document, _ = look(desk)
+    look(desk, document["digest"])
+    again = Engine(EngineState(rules=desk.rules))
+    for header, event, body in desk.history:
+        assert again.handle(header, event)[1] == body, header.seq
+    restored = decode_state(encode_state(desk.state))
+    assert encode_state(restored) == encode_state(again.state) == encode_state(desk.state)
 
 
 SWITCHES = ("kill", "drawdown", "lease", "arm", "budget")
