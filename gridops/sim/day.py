@@ -32,7 +32,7 @@ from gridops.sim.sim_loop import SimLatch, SimLease, SimProcess, SimReserve
 from gridops.sim.sim_venue import SimVenue
 from gridops.venue.core import VenueCore
 from gridops.venue.events import Fidelity
-from gridops.venue.market.events import MarketEvent
+from gridops.venue.market.events import MarketEvent, SymbolSpec
 
 ACCOUNT, OTHER_HAND, TAG = "sim", "other", "s1m0"
 WARM_NS = 10 * SECOND
@@ -73,7 +73,7 @@ class Day:
         self.market_events = 0
         self.boots = 0
         self.core = VenueCore(
-            symbols=self.source.symbols(),
+            symbols=self._listed(),
             start_ms=self.source.start_ms(),
             seed=seed,
             fidelity=Fidelity(depth_streams=False),
@@ -100,6 +100,9 @@ class Day:
         self.calendar = Calendar(self.scheduler, faults, f"{seed}|calendar", until_ns=self.end_ns)
         self.judge.state_now = self._state
         self.judge.latched = self.latch.is_set
+
+    def _listed(self) -> tuple[SymbolSpec, ...]:
+        return self.source.symbols()
 
     def _link(self, name: str, rates: LinkRates, *, ordered: bool) -> Link:
         return Link(self.scheduler, rates, f"{self.seed}|{name}", ordered=ordered)

@@ -4,6 +4,7 @@ A `Day` without a fault calendar, on a market that stands unless told to move. I
 when they are due is for `drill_script`, what they prove for `drill_verdict`.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
@@ -18,13 +19,14 @@ from gridops.runtime.ports import Bundles, Sink
 from gridops.runtime.state import EngineState
 from gridops.sim.day import ACCOUNT, TAG, WARM_NS, Day
 from gridops.sim.drill_spec import Drill
-from gridops.sim.drill_tape import Tape
+from gridops.sim.drill_tape import Leg, Tape
 from gridops.sim.faults import CALM
 from gridops.sim.judge import Violation
 from gridops.sim.market import ScriptMarket
 from gridops.sim.rest_link import Refusal, RestFaults
 from gridops.sim.scheduler import MS, SECOND
 from gridops.venue.core import VenueError
+from gridops.venue.market.events import SymbolSpec
 
 OPENING_WALLET = Decimal(20_000)
 """What a `Day` opens an account with."""
@@ -35,6 +37,7 @@ class DrillDay(Day):
     """One drill, one seed."""
 
     def __init__(self, drill: Drill, seed: int) -> None:
+        self.drill = drill
         hours = (WARM_NS // MS + drill.run_ms) / 3_600_000
         super().__init__(seed, hours=hours, faults=CALM, market=_market(drill.market, seed), rules=drill.rules)
         self.end_ns = WARM_NS + drill.run_ms * MS
@@ -90,7 +93,22 @@ class DrillDay(Day):
         else:
             getattr(self, f"verb_{verb}")(**args)
 
+    def amend_legs(self) -> Counter[Leg]:
+        """Amends that left the process, with the client id by which the venue knows the order."""
+        orders = [each for each in self.core.truth()["orders"] if each["symbol"] == self.symbol]
+        names = {int(each["orderId"]): each["clientOrderId"] for each in orders}
+        price, quantity = self.grid.price, self.grid.quantity
+        return Counter(
+            (names.get(int(leg["orderId"]), "?"), price.exact(leg["price"]), quantity.exact(leg["quantity"]))
+            for leg in self.tape.amend_legs
+        )
+
     # What the base class calls.
+
+    def _listed(self) -> tuple[SymbolSpec, ...]:
+        """Besides the market's own, what the drill has the venue list: symbols without a price, traded by nobody."""
+        listed = super()._listed()
+        return listed + tuple(replace(listed[0], symbol=name) for name in self.drill.listed)
 
     def boot(self) -> None:
         self.tape.new_process()
@@ -254,6 +272,14 @@ class DrillDay(Day):
 
     def verb_cancel_all(self) -> None:
         self._by_hand("DELETE", "/fapi/v1/allOpenOrders", {"symbol": self.symbol})
+
+    def verb_fill_nearest(self, *, side: str, lots: int) -> None:
+        orders = [each for each in self.judge.live.items() if each[1].ours and (each[1].sign > 0) is (side == "BUY")]
+        if not orders:
+            raise ConfigError(f"fill_nearest: no own order rests on the side {side}")
+        number, _ = max(orders, key=lambda each: each[1].sign * each[1].price_ticks)
+        self.core.interfere("fill_order", self.symbol, {"orderId": number}, lots, account=ACCOUNT)
+        self.pump()
 
     def verb_transfer(self, *, amount: Decimal) -> None:
         self.core.transfer(ACCOUNT, "USDT", amount)

@@ -4,6 +4,7 @@ Composes the simulated day, the script, the tape and the verdict. A broken invar
 expects. Writes nothing: evidence is for the use case.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from decimal import Decimal
 
@@ -14,6 +15,7 @@ from gridops.sim.drill_day import DrillDay
 from gridops.sim.drill_rows import RowsWalked, rows_walked
 from gridops.sim.drill_script import Script
 from gridops.sim.drill_spec import Drill
+from gridops.sim.drill_tape import Leg
 from gridops.sim.drill_verdict import Check, Scene, detect_ms, judge, safe_ms, worst_units
 from gridops.sim.judge import Violation
 from gridops.sim.scheduler import MS
@@ -72,18 +74,26 @@ def run_drill(
     script = Script(drill, day, said)
     day.scheduler.at(WARM_NS, script.begin)
     violation, books, digest = "", "not compared", ""
+    legs: Counter[Leg] = Counter()
     try:
         day.play()
         end_ms = day.now_ms()
         if any(expect.that == "books_equal" for expect in drill.expects):
             books = day.settle()
-        digest = day.digest()
+        digest, legs = day.digest(), day.amend_legs()
     except Violation as broken:
         violation, end_ms = f"{day.now_ms() / 1_000:.3f} s: {broken}", day.now_ms()
     finally:
         day.close()
     scene = Scene(
-        drill=drill, tape=day.tape, done=script.done, cap_units=day.judge.cap_units, books=books, end_ms=end_ms
+        drill=drill,
+        tape=day.tape,
+        done=script.done,
+        cap_units=day.judge.cap_units,
+        books=books,
+        end_ms=end_ms,
+        amend_legs=legs,
+        named=day.rest.named,
     )
     return _report(day, script, scene, violation, digest)
 

@@ -29,7 +29,10 @@ BASE_SETTINGS: Mapping[str, object] = {
     "risk.max_order_notional": 1_000,
 }
 """A small account with real caps; a drill's own settings stand above these."""
-_TOP = ("name", "title", "shows", "runbook", "tier", "seeds", "run_s", "wallet", "market", "settings", "step", "expect")
+_TOP = (
+    "name", "title", "shows", "runbook", "tier", "seeds", "run_s", "wallet", "market", "listed", "settings", "step",
+    "expect",
+)  # fmt: skip
 _REQUIRED = ("name", "title", "shows", "runbook", "run_s", "step", "expect")
 _STEP = ("name", "at_s", "after", "plus_s", "within_s", "do")
 MOST_S = 7 * 86_400
@@ -73,6 +76,8 @@ class Drill:
     run_ms: int
     wallet: Decimal
     market: str
+    listed: tuple[str, ...]
+    """Further symbols the venue lists, which the engine may not trade."""
     settings: dict[str, object]
     rules: Rules
     steps: tuple[Step, ...]
@@ -119,6 +124,7 @@ def parse(said: Mapping[str, object], stem: str, source: bytes = b"") -> Drill:
         run_ms=_ms("run_s", said["run_s"]),
         wallet=Decimal(str(said.get("wallet", 20_000))),
         market=_text("market", said.get("market", SCRIPT)),
+        listed=_listed(said.get("listed", [])),
         settings=settings,
         rules=rules_of(settings),
         steps=steps,
@@ -226,6 +232,12 @@ def _settings(said: object) -> dict[str, object]:
 def _seeds(said: object) -> tuple[int, ...]:
     if not isinstance(said, list) or not said or not all(type(each) is int and each >= 0 for each in said):
         raise ConfigError(f"seeds = {said!r} is refused", hint="allowed: a list of whole numbers from 0 on")
+    return tuple(said)
+
+
+def _listed(said: object) -> tuple[str, ...]:
+    if not isinstance(said, list) or not all(isinstance(each, str) and each for each in said):
+        raise ConfigError(f"listed = {said!r} is refused", hint="allowed: a list of symbols")
     return tuple(said)
 
 

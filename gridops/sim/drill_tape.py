@@ -17,6 +17,8 @@ from gridops.runtime.ports_journal import JournalRow
 from gridops.sim.judge import Judge
 
 R = TypeVar("R")
+Leg = tuple[str, int, int]
+"""Client id, price in ticks, total lots."""
 
 
 @value
@@ -56,6 +58,8 @@ class Tape:
         self.points: list[VenuePoint] = []
         self.raised: list[Raised] = []
         self.bodies: list[bytes] = []
+        self.amend_legs: list[Mapping[str, Any]] = []
+        """Of every amend request that left, as it was written."""
 
     def new_process(self) -> None:
         """A process starts: note how its boot clock relates to the drill's time."""
@@ -79,6 +83,8 @@ class Tape:
 
     def on_write(self, method: str, path: str, params: Mapping[str, Any]) -> None:
         """A request leaves the process."""
+        if method == "PUT" and "order" in path.lower():
+            self.amend_legs += params.get("batchOrders", [params])
         ids = self._judge.raising(method, path, params)
         if ids:
             self.raised.append(Raised(self._now_ms(), tuple(ids)))

@@ -4,17 +4,19 @@ One function per expectation of the catalogue. It sees journal rows, requests th
 engine's memory.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
 from gridops.domain.effects import Answer, Finish, WriteBundle
-from gridops.domain.records import Filled, MismatchSeen, Note
+from gridops.domain.records import Decided, Filled, MismatchSeen, Note, OutboxRefused, Sent
 from gridops.domain.values import record
-from gridops.domain.vocabulary import FsmState
+from gridops.domain.vocabulary import FsmState, OpKind
+from gridops.sim.drill_cases import judge_cases
 from gridops.sim.drill_rows import rows_walked
 from gridops.sim.drill_spec import Cue, Drill, Expect, parse_cue
-from gridops.sim.drill_tape import Tape
+from gridops.sim.drill_tape import Leg, Tape
 from gridops.sim.drill_words import EXPECTS
 
 OPENING = (FsmState.ACTIVE, FsmState.THROTTLED)
@@ -40,6 +42,10 @@ class Scene:
     books: str
     """What differs at the end; empty when equal."""
     end_ms: int
+    amend_legs: Counter[Leg]
+    """Amends that left the process."""
+    named: Mapping[str, int]
+    """Requests that left, by the symbol they name."""
 
     def fault_ms(self) -> int:
         """When the drill's fault struck: the step called `fault`, else the first that is not only a mark."""
@@ -280,6 +286,40 @@ def _every_row(scene: Scene, _: int, __: Mapping[str, Any]) -> Check:
     return Check(ok=not rows.missed, says=f"every row that inputs can reach is walked: {count}{missed}")
 
 
+def _decisions(scene: Scene, since: int, args: Mapping[str, Any]) -> Check:
+    until = scene.until_ms(args["until"])
+    made = [each.choice for at, each in scene.tape.of(Decided, since) if at <= until]
+    found = [each for each in made if each.decision == args["decision"] and args["reason"] in ("", each.reason)]
+    wanted = args["decision"] + (f" by {args['reason']}" if args["reason"] else "")
+    least, most = args["least"], args["most"]
+    limits = f"at least {least}" + (f" and at most {most}" if most >= 0 else "")
+    ok = len(found) >= least and (most < 0 or len(found) <= most)
+    seen = ", ".join(sorted({f"{each.decision} by {each.reason}" for each in made})) or "none"
+    return Check(ok=ok, says=f"{wanted} is decided {limits} times: {len(found)}" + ("" if ok else f"; decided: {seen}"))
+
+
+def _amends_exact(scene: Scene, _: int, args: Mapping[str, Any]) -> Check:
+    kept = {each.op_id for _, each in scene.tape.of(OutboxRefused)}
+    sent = (each for _, each in scene.tape.of(Sent) if each.kind is OpKind.AMEND and each.op_id not in kept)
+    planned = Counter((each.client_id, each.price_ticks, each.lots) for each in sent)
+    left, missing = scene.amend_legs - planned, planned - scene.amend_legs
+    says = f"the amends at the venue are those planned: {scene.amend_legs.total()} for {planned.total()}"
+    if left or missing:
+        return Check(ok=False, says=f"{says}; unplanned {sorted(left)[:3]}, not sent {sorted(missing)[:3]}")
+    return Check(ok=planned.total() >= args["least"], says=f"{says}, at least {args['least']}")
+
+
+def _requests(scene: Scene, _: int, args: Mapping[str, Any]) -> Check:
+    count = scene.named.get(args["symbol"], 0)
+    says = f"at most {args['most']} requests name {args['symbol']}: {count}, of {sum(scene.named.values())}"
+    return Check(ok=count <= args["most"], says=says)
+
+
+def _router_cases(_: Scene, __: int, args: Mapping[str, Any]) -> Check:
+    judged = judge_cases(frozenset(args["reasons"]))
+    return Check(ok=judged.ok and judged.cases >= args["least"], says=judged.says)
+
+
 _JUDGES: Mapping[str, Callable[[Scene, int, Mapping[str, Any]], Check]] = {
     "state": _state,
     "never": _never,
@@ -300,6 +340,10 @@ _JUDGES: Mapping[str, Callable[[Scene, int, Mapping[str, Any]], Check]] = {
     "ended": _ended,
     "every_row": _every_row,
     "bundle": _bundle,
+    "decisions": _decisions,
+    "amends_exact": _amends_exact,
+    "requests": _requests,
+    "router_cases": _router_cases,
 }
 assert _JUDGES.keys() == EXPECTS.keys()
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from gridops.decide import signals
 from gridops.domain.values import value
-from gridops.domain.vocabulary import FsmEvent, FsmReason, FsmState, MismatchKind
+from gridops.domain.vocabulary import Decision, FsmEvent, FsmReason, FsmState, MismatchKind, RouterReason
 from gridops.errors import ConfigError
 
 Value = int | Decimal | str | bool | tuple[str, ...] | dict[str, str]
@@ -41,6 +41,7 @@ class Word:
 
 _STATES = tuple(state.value for state in FsmState)
 _REASONS = tuple(reason.value for reason in FsmReason)
+_WHYS = tuple(reason.value for reason in RouterReason)
 _FOR = Arg("seconds", "how long", required=True)
 _FOR_OPEN = Arg("seconds", "how long; 0 = until `calm` or the end", default=Decimal(0))
 _SIDE = Arg("word", "which side", required=True, words=("BUY", "SELL"))
@@ -137,6 +138,10 @@ VERBS: Mapping[str, Word] = {
     "foreign_writer": Word("an order with our tag and a newer epoch rests at the venue", {}),
     "close_position": Word("another hand closes the position at the market", {}),
     "cancel_all": Word("another hand cancels every order of the symbol", {}),
+    "fill_nearest": Word(
+        "somebody takes part of the own order nearest to the market",
+        {"side": _SIDE, "lots": Arg("integer", "how many", required=True, low=Decimal(1))},
+    ),
     "transfer": Word("a deposit or, negative, a withdrawal", {"amount": _bps("USDT", required=True)}),
     "venue_call": Word(
         "another hand makes any signed request",
@@ -253,6 +258,32 @@ EXPECTS: Mapping[str, Word] = {
     "bundle": Word(
         "a bundle of this mode is ordered",
         {"mode": Arg("text", "its mode", required=True), "since": _ANCHOR, "within_s": _WITHIN},
+    ),
+    "decisions": Word(
+        "the router decided so, this often",
+        {
+            "decision": Arg("word", "which", required=True, words=tuple(each.value for each in Decision)),
+            "reason": Arg("word", "its reason; empty = any", default="", words=("", *_WHYS)),
+            "least": Arg("integer", "times", 1),
+            "most": Arg("integer", "times; -1 = any", -1, low=Decimal(-1)),
+            "since": Arg("text", _ANCHOR.says, default="start"),
+            "until": _TO,
+        },
+    ),
+    "amends_exact": Word(
+        "the amends that left are the amends journaled, one for one",
+        {"least": Arg("integer", "how many", 1)},
+    ),
+    "requests": Word(
+        "requests of the engine that name a symbol",
+        {"symbol": Arg("text", "which", required=True), "most": Arg("integer", "how many", 0)},
+    ),
+    "router_cases": Word(
+        "the router's written cases are answered as written, twice over",
+        {
+            "reasons": Arg("words", "cases of these reasons; none = all", default=(), words=_WHYS),
+            "least": Arg("integer", "cases", 1),
+        },
     ),
 }
 

@@ -89,7 +89,7 @@ class Judge:
 
     def on_private(self, payload: Mapping[str, Any]) -> None:
         """One private event, as the venue made it."""
-        if payload["e"] != "ORDER_TRADE_UPDATE":
+        if payload["e"] != "ORDER_TRADE_UPDATE" or payload["o"]["s"] != self._grid.instrument.symbol:
             return
         self.order_events += 1
         self.checks += 6

@@ -5,6 +5,7 @@ replies, answers that hide a success, refusals by an overloaded venue, bans. It 
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Generator
 from functools import cache
 from random import Random
@@ -120,6 +121,8 @@ class RestLink:
         """(weight, until ms): what every answer says of the minute's request weight meanwhile."""
         self.struck = 0
         self.calls = 0
+        self.named: Counter[str] = Counter()
+        """Requests that left the process, by the symbol they name."""
         self.on_write: Callable[[str, str, dict[str, Any]], None] = lambda _m, _p, _q: None
         """Told of every order-changing request at the instant it leaves the process."""
 
@@ -127,6 +130,7 @@ class RestLink:
         """Carry one call; `done` gets exactly one reply, an empty one after the client's time-out."""
         signed, method, path = route(ask.endpoint)
         self.calls += 1
+        self.named.update(_symbols(ask.params))
         if method != "GET":
             self.on_write(method, path, ask.params)
         told: list[Reply] = []
@@ -208,6 +212,11 @@ class RestLink:
         except VenueError as refusal:
             return _said(refusal.status, refusal.body())
         return _said(200, body)
+
+
+def _symbols(params: dict[str, Any]) -> set[str]:
+    """Symbols a request names, in itself or in a leg."""
+    return {str(leg["symbol"]) for leg in [params, *params.get("batchOrders", ())] if "symbol" in leg}
 
 
 def _said(status: int, body: object) -> Reply:

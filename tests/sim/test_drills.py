@@ -40,6 +40,7 @@ def small(**changed: Any) -> Drill:
         ({"colour": "red"}, ["colour", "'red'", "run_s"]),
         ({"name": "other"}, ["name", "'other'", "small"]),
         ({"tier": "cloud"}, ["tier", "'cloud'", "virtual"]),
+        ({"listed": "ETHUSDT"}, ["listed", "ETHUSDT", "list"]),
         ({"seeds": [-1]}, ["seeds", "-1"]),
         ({"run_s": "long"}, ["run_s", "'long'", "seconds"]),
         ({"settings": {"grid.levels": 0}}, ["grid.levels", "0", "1"]),
@@ -163,6 +164,10 @@ def test_each_expectation_is_met_by_what_holds_and_failed_by_what_does_not() -> 
         {"that": "answer", "step": "word"},
         {"that": "fills", "least": 0},
         {"that": "bundle", "mode": "transition", "within_s": 4},
+        {"that": "decisions", "decision": "cancel_replace", "reason": "new_level"},
+        {"that": "amends_exact", "least": 0},
+        {"that": "requests", "symbol": "ETHUSDT"},
+        {"that": "router_cases", "reasons": ["kill"]},
         {"that": "books_equal"},
     ]
     failed: list[dict[str, Any]] = [
@@ -185,6 +190,10 @@ def test_each_expectation_is_met_by_what_holds_and_failed_by_what_does_not() -> 
         {"that": "ended", "within_s": 100},
         {"that": "bundle", "mode": "kill", "within_s": 100},
         {"that": "every_row"},
+        {"that": "decisions", "decision": "amend", "reason": "size_changed", "least": 1_000},
+        {"that": "amends_exact", "least": 10_000},
+        {"that": "requests", "symbol": "BTCUSDT"},
+        {"that": "router_cases", "least": 10_000},
         {"that": "flat", "since": "state EMERGENCY", "within_s": 100},
     ]
     checks = run_drill(small(step=step, expect=[*met, *failed], run_s=100), 1).checks
