@@ -197,6 +197,28 @@ def test_the_strictest_answer_to_a_held_reason_says_what_may_stay(reasons: tuple
     assert protect.kept_lots(state, symbol) == kept
 
 
+RULE_OF = {
+    FsmReason.KILL_SWITCH: "on_kill",
+    FsmReason.DRAWDOWN: "on_drawdown",
+    FsmReason.MARGIN_CRITICAL: "on_margin",
+    FsmReason.EXPOSURE_CAP: "on_exposure",
+}
+
+
+@pytest.mark.parametrize("held", [True, False], ids=["by its level", "by what began it"])
+@pytest.mark.parametrize("reason", RULE_OF)
+def test_each_reason_is_answered_by_its_own_rule_alone(reason: FsmReason, held: bool) -> None:
+    symbol = _symbol(position=100)
+    state = _state(symbol, since_ms=0)
+    state.levels = {reason.value: Level(reason, "account", 1, "")} if held else {}
+    state.fsm.last_reason = None if held else reason
+    for answer, other in ((OnBreach.CANCEL_ONLY, OnBreach.FLATTEN), (OnBreach.FLATTEN, OnBreach.CANCEL_ONLY)):
+        wanted = {name: answer if of is reason else other for of, name in RULE_OF.items()}
+        state.rules = replace(state.rules, risk=RiskRules(**wanted))  # type: ignore[arg-type]
+        assert protect.on_breach(state) is answer
+        assert protect.kept_lots(state, symbol) == (100 if answer is OnBreach.CANCEL_ONLY else 0)
+
+
 def test_without_the_lease_only_orders_of_our_own_epoch_are_cancelled() -> None:
     ours, older = _order("a"), _order("b")
     older.epoch = 0

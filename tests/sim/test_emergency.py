@@ -12,8 +12,9 @@ from gridops.domain.events import SignalChanged
 from gridops.domain.market import Signal
 from gridops.domain.rules import Rules
 from gridops.domain.vocabulary import FsmReason, FsmState, OnBreach, OperatorCommand, OrderState
-from gridops.sim.day import RULES
+from gridops.sim.day import RULES, SETTINGS
 from gridops.sim.rest_link import Ask, Done, RestFaults
+from gridops.sim.scheduler import MS
 from tests.effort import FULL
 from tests.sim.stage import Stage, percentile
 
@@ -338,6 +339,26 @@ def test_a_dead_man_that_has_probably_fired_is_one_condition_and_each_order_is_a
     assert any(order.ours for order in stage.judge.live.values())
 
 
+def test_a_beat_that_is_acknowledged_again_ends_no_doubt_about_orders_that_were_not_asked_for() -> None:
+    stage = trading(13, 0)
+    stage.run_s(3)
+    hear_beats = deaf(stage, "CountdownCancelAll")
+    memory = stage.state.deadman[SYMBOL]
+    assert memory.armed_sent_ms is not None
+    nearly_ms = memory.armed_sent_ms + stage.rules.deadman.countdown_ms - stage.rules.deadman.margin_ms - 500
+    stage.wait(lambda: stage.state.now_ms >= nearly_ms, 130, "just before it is presumed to have fired")
+    hear_orders = deaf(stage, "Order")
+    stage.wait(lambda: stage.state.deadman[SYMBOL].fired, 5, "presumed fired")
+    hear_beats()
+    fired_ms = stage.state.deadman[SYMBOL].armed_sent_ms
+    stage.wait(lambda: stage.state.deadman[SYMBOL].armed_sent_ms != fired_ms, 5, "a beat acknowledged")
+    stage.run_s(1)
+    assert stage.fsm is FsmState.DEGRADED
+    assert any(level.reason is FsmReason.DEADMAN_PRESUMED_FIRED for level in stage.state.levels.values())
+    hear_orders()
+    stage.wait(lambda: stage.fsm is FsmState.ACTIVE and not stage.state.levels, 120, "ACTIVE again")
+
+
 def test_a_beat_whose_answer_never_comes_is_sent_again() -> None:
     stage = trading(14, 0)
     beats: list[int] = []
@@ -355,6 +376,30 @@ def test_a_beat_whose_answer_never_comes_is_sent_again() -> None:
     assert beats[1] - beats[0] <= 16_000
     assert not stage.state.deadman[SYMBOL].fired
     assert stage.fsm is FsmState.ACTIVE
+
+
+def test_a_beat_whose_answer_is_late_is_still_awaited_while_the_client_waits() -> None:
+    """A second beat beside it would lend its own, later send time to the answer of the first."""
+    stage = trading(14, 0)
+    beats: list[int] = []
+    exchange = stage.rest.exchange
+
+    def late(ask: Ask, done: Done) -> None:
+        if "CountdownCancelAll" not in ask.endpoint:
+            exchange(ask, done)
+            return
+        beats.append(stage.scheduler.now_ms)
+        wait_ms = SETTINGS.timeout_ms - 500 if len(beats) == 1 else 0
+        exchange(ask, lambda reply: stage.scheduler.after(wait_ms * MS, lambda: done(reply)))
+
+    stage.rest.exchange = late  # type: ignore[method-assign]
+    stage.wait(lambda: bool(beats), 40, "a beat")
+    acknowledged_ms = stage.state.deadman[SYMBOL].armed_sent_ms
+    stage.run_s((SETTINGS.timeout_ms - 1_000) / 1_000)
+    assert len(beats) == 1 and stage.state.deadman[SYMBOL].armed_sent_ms == acknowledged_ms
+    stage.run_s(2)
+    memory = stage.state.deadman[SYMBOL]
+    assert len(beats) == 1 and memory.armed_sent_ms == memory.tried_ms != acknowledged_ms
 
 
 # What a state cancels when it is entered, by the venue's own list of orders.
