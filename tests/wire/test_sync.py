@@ -48,10 +48,10 @@ def calm(bench: Bench, engine: Engine) -> None:
     engine.wait(lambda: not [o for o in bench.resting() if not o["reduceOnly"]], 20.0, "increases are gone")
 
 
-def orphan(bench: Bench) -> str:
+def orphan(bench: Bench, *, attempt: int = 1) -> str:
     """An order with our tag and an older epoch that no journal knows."""
     client_id = ids.mint(
-        tag=TAG, epoch=1_000, run_id="lost", symbol=SYMBOL, level=-9, side="BUY", attempt=1, marker=ids.ORDINARY
+        tag=TAG, epoch=1_000, run_id="lost", symbol=SYMBOL, level=-9, side="BUY", attempt=attempt, marker=ids.ORDINARY
     )
     price = int(float(book_bid(bench)) * 0.97)
     order = {"side": "BUY", "quantity": "0.01", "price": str(price), "client_id": client_id}
@@ -115,13 +115,8 @@ def test_a_dead_engine_is_looked_at_under_its_lease_and_an_orphan_is_cancelled_o
 
         code, document, told = cli(bench, "--apply", digest, "--no-armed")
         assert (code, "arm:" in document["detail"]) == (4, True), (document, told)
-        latch = KillLatch(Home(bench.home).kill_latch(ACCOUNT), clock_ms=Clock().wall_ms)
-        latch.set("test", "drill")
-        code, document, told = cli(bench, "--apply", digest)
-        assert (code, "kill:" in document["detail"]) == (4, True), (document, told)
-        latch.clear()
         code, document, told = cli(bench, "--apply", "0" * 64)
-        assert code == 4, (document, told)
+        assert (code, "digest:" in document["detail"]) == (4, True), (document, told)
         assert writes(bench, since) == [] and client_id in resting_ids(bench)
 
         code, document, told = cli(bench, "--apply", digest)
@@ -129,7 +124,15 @@ def test_a_dead_engine_is_looked_at_under_its_lease_and_an_orphan_is_cancelled_o
         (write,) = writes(bench, since)
         assert write["method"] == "DELETE" and client_id not in resting_ids(bench)
         assert document["evidence"]["mode"] == "remediation"
-        assert cli(bench)[0] == 0
+
+        other = orphan(bench, attempt=2)
+        KillLatch(Home(bench.home).kill_latch(ACCOUNT), clock_ms=Clock().wall_ms).set("test", "drill")
+        since = bench.last_request()
+        code, document, told = cli(bench, "--plan")
+        assert code == 1 and document["plan"]["refused_by"].startswith("kill:"), (document, told)
+        code, document, told = cli(bench, "--apply", document["plan"]["digest"])
+        assert (code, "kill:" in document["detail"]) == (4, True), (document, told)
+        assert writes(bench, since) == [] and other in resting_ids(bench)
 
 
 def test_what_is_injected_while_the_grid_is_busy_is_found_with_both_figures_and_evidence(tmp_path: Path) -> None:
@@ -168,21 +171,59 @@ def test_a_phantom_position_degrades_until_its_plan_is_applied_to_the_live_engin
     with Bench(tmp_path) as bench:
         engine = bench.start()
         calm(bench, engine)
-        bench.venue.fault("venue.external", what="order", side="BUY", quantity="0.050")
+        bench.venue.fault("venue.external", what="order", side="BUY", quantity="0.200")
         told_lots = bench.position_lots() + 40
         lie = f"{Decimal(told_lots) / 1_000:.3f}"
         engine.wait(lambda: cli(bench)[0] == 0, 30.0, "the other hand's trade is booked")
         bench.venue.fault("rest.mutate", selector={"path": "/fapi/v3/positionRisk"}, field="0.positionAmt", value=lie)
         engine.wait_state("DEGRADED", within_s=70.0)
+        item, document = accepted(bench)
+        assert (item["remedy"], item["safe"]) == ("unattributed", False)
+        assert item["lots"] == told_lots - int(item["local"]) and item["venue"] == str(told_lots)
+        assert document["evidence"]["mode"] == "remediation"
+        engine.kill()
+        booked = [r for _, r in records(bench.home) if isinstance(r, Booked) and r.kind == "unattributed"]
+        assert [each.lots for each in booked] == [item["lots"]]
+        symbol = journal_state(bench.home).symbols[SYMBOL]
+        assert symbol.position_lots == symbol.trips.open_lots()
+
+
+def test_changed_leverage_and_modes_freeze_and_are_explained_with_evidence(tmp_path: Path) -> None:
+    """Another hand changes both at the venue, while nothing rests there: it refuses a new mode otherwise."""
+    with Bench(tmp_path, GRIDOPS_OPERATIONS__DEADMAN="false") as bench:
+        engine = bench.start()
+        calm(bench, engine)
+        bench.venue.fault("venue.external", what="leverage", leverage=5)
+        engine.wait(lambda: bool(seen(bench, MismatchKind.LEVERAGE_CHANGED)), 30.0, "the leverage is noticed")
+        (told,) = seen(bench, MismatchKind.LEVERAGE_CHANGED)
+        assert (told.local, told.venue, told.severity, told.symbol) == ("20", "5", "warn", SYMBOL)
+        code, document, _ = cli(bench, "--plan")
+        (item,) = [each for each in document["plan"]["items"] if each["kind"] == "leverage_changed"]
+        assert code == 1 and (item["remedy"], item["ready"]) == ("freeze", False) and "restart" in item["why"]
+        bench.venue.fault("venue.external", what="cancel")
+        bench.venue.fault("venue.external", what="close")
+        engine.wait(lambda: not bench.resting() and not bench.position_lots(), 20.0, "nothing of ours at the venue")
+        bench.venue.fault("venue.external", what="mode", dual=True)
+        engine.wait(lambda: bool(seen(bench, MismatchKind.MODE_CHANGED)), 40.0, "the mode is noticed")
+        (told,) = seen(bench, MismatchKind.MODE_CHANGED)
+        assert told.severity == "critical" and "hedge=True" in told.venue and told.bundle
+        engine.wait_state("DEGRADED", within_s=20.0)
+
+
+def seen(bench: Bench, kind: MismatchKind) -> list[MismatchSeen]:
+    """Confirmed openings of one kind."""
+    told = [r for _, r in records(bench.home) if isinstance(r, MismatchSeen) and r.kind is kind]
+    return [each for each in told if each.confirmed and not each.closed]
+
+
+def accepted(bench: Bench) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Plan and apply; again when a reduction filled in between, as the digest must notice. The item, and the answer."""
+    for _ in range(4):
         code, document, told = cli(bench, "--plan")
         assert code == 1, (document, told)
         (item,) = document["plan"]["items"]
-        assert (item["remedy"], item["safe"], item["lots"]) == ("unattributed", False, 40)
         code, document, told = cli(bench, "--apply", document["plan"]["digest"], "--reason", "drill")
-        assert code == 0, (document, told)
-        assert document["evidence"]["mode"] == "remediation"
-        booked = [r for _, r in records(bench.home) if isinstance(r, Booked) and r.kind == "unattributed"]
-        assert [each.lots for each in booked] == [40]
-        engine.kill()
-        symbol = journal_state(bench.home).symbols[SYMBOL]
-        assert symbol.position_lots == told_lots == symbol.trips.open_lots()
+        if code == 0:
+            return item, document
+        assert "digest: the world moved" in document["detail"], (document, told)
+    raise AssertionError("the world never stood still")
