@@ -19,7 +19,7 @@ from gridops.usecases import triage, triage_slice
 from gridops.usecases.command_evidence import Story, write
 from gridops.usecases.place import Place
 from gridops.usecases.triage import TriageReport
-from gridops.usecases.triage_read import Gathered, gather
+from gridops.usecases.triage_read import Gathered, gather, settings
 
 LOG_TAIL = 1_000_000
 METRICS_MOST = 4_000_000
@@ -30,17 +30,19 @@ def execute(place: Place, environment: Mapping[str, str], since_s: float) -> Tri
     """Look once and keep everything. The report's evidence is the incident bundle."""
     found = gather(place, environment)
     report = triage.report(place, found, since_s, keep=False)
-    return _replaced(report, place, found, since_s)
+    return _with_bundle(report, place, found, since_s, environment)
 
 
-def _replaced(report: TriageReport, place: Place, found: Gathered, since_s: float) -> TriageReport:
+def _with_bundle(
+    report: TriageReport, place: Place, found: Gathered, since_s: float, environment: Mapping[str, str]
+) -> TriageReport:
     files: dict[str, bytes] = {}
     missing: list[str] = []
     since_ms = found.snapshot.now_ms - int(since_s * 1_000)
     _try(files, missing, "journal slice", lambda: _slice(place, since_ms))
     _try(files, missing, "metrics", lambda: {"metrics.txt": _metrics(found)})
     _try(files, missing, "log", lambda: {"log.jsonl": _log(place)})
-    _try(files, missing, "settings", lambda: {"settings.txt": _settings(found)})
+    _try(files, missing, "settings", lambda: {"settings.txt": _settings(place, environment)})
     _try(files, missing, "page", lambda: {"triage.json": _json(report)})
     _try(files, missing, "timeline", lambda: {"timeline.txt": _timeline(report)})
     if missing:
@@ -94,12 +96,13 @@ def _log(place: Place) -> bytes:
     return tail if size <= LOG_TAIL else tail.partition(b"\n")[2]
 
 
-def _settings(found: Gathered) -> bytes:
-    if found.loaded is None:
-        raise ValueError(found.snapshot.config_error)
+def _settings(place: Place, environment: Mapping[str, str]) -> bytes:
+    loaded, refused = settings(place, environment)
+    if loaded is None:
+        raise ValueError(refused)
     lines = [
-        f"{section}.{key} = {held}  ({found.loaded.sources.get(f'{section}.{key}', 'default')})"
-        for section, content in found.loaded.settings.model_dump(mode="json").items()
+        f"{section}.{key} = {held}  ({loaded.sources.get(f'{section}.{key}', 'default')})"
+        for section, content in loaded.settings.model_dump(mode="json").items()
         for key, held in content.items()
     ]
     return ("\n".join(lines) + "\n").encode()
