@@ -37,7 +37,7 @@ from gridops.adapters.redaction import Secrets
 from gridops.adapters.reserve_file import ReserveFile
 from gridops.config import Loaded
 from gridops.domain.effects import Answer, Finish
-from gridops.domain.events import Boot, Event, MarketEnded, OperatorInput, SinkReport, StopSignal, VenueNotice
+from gridops.domain.events import Boot, Event, OperatorInput, StopSignal, VenueNotice
 from gridops.domain.evidence_ref import EvidenceMode, EvidenceRef, EvidenceStatus
 from gridops.domain.instrument import Instrument
 from gridops.domain.vocabulary import FsmState
@@ -46,16 +46,13 @@ from gridops.runtime.engine import Engine, recover
 from gridops.runtime.live_loop import LiveLoop
 from gridops.runtime.state import EngineState
 from gridops.runtime.state_codec import encode_state
-from gridops.usecases import feasible, sync_start
+from gridops.usecases import feasible, run_watchers, sync_start
 from gridops.usecases.command_evidence import Story
 from gridops.usecases.command_evidence import write as write_evidence
 from gridops.usecases.control import Control
-from gridops.usecases.run import OnProgress, RunReport, progress, report
+from gridops.usecases.run import OnProgress, RunReport, report
 from gridops.usecases.venue_session import PAPER, MarketOptions, VenueSession, attach_paper, open_session
 
-MARKET_POLL_S = 0.5
-DISK_POLL_S = 2.0
-DISK_SPARE = 64_000_000
 STEP_AGE_LIMIT_MS = 2_000
 FLUSH_WITHIN_S = 10.0
 LOOK_SETTLE_S = 2.0
@@ -435,47 +432,14 @@ class LiveGraph:
     def _watchers(self, loop: LiveLoop) -> list[Any]:
         work: list[Any] = []
         if self._options.duration_s is not None:
-            work.append(_after(self._options.duration_s, lambda: loop.put(StopSignal(name="duration"))))
+            work.append(run_watchers.duration(self._options.duration_s, loop.put))
         if self._session.handle is not None:
-            work.append(self._watch_market(loop))
+            work.append(run_watchers.market(self._session.handle, loop.put))
         if self._settings.operations.min_free_mb:
-            work.append(self._watch_disk(loop))
+            work.append(run_watchers.disk(self._home.root, self._settings.operations.min_free_mb * 1_000_000, loop.put))
         if self._options.on_progress is not None:
-            work.append(self._show(loop, self._options.on_progress))
+            work.append(run_watchers.show(lambda: loop.engine.state, self._options.on_progress))
         return work
-
-    async def _watch_market(self, loop: LiveLoop) -> None:
-        """The end of a recording is an input like any other."""
-        handle = self._session.handle
-        assert handle is not None
-        while True:
-            await asyncio.sleep(MARKET_POLL_S)
-            with contextlib.suppress(VenueUnavailable):
-                summary = await asyncio.to_thread(handle.summary)
-                if summary.get("market_ended"):
-                    loop.put(MarketEnded(detail=handle.market[:200]))
-                    return
-
-    async def _watch_disk(self, loop: LiveLoop) -> None:
-        """Too little space where the home lies is an input before the journal fails for it; told on edges only."""
-        limit = self._settings.operations.min_free_mb * 1_000_000
-        enough = True
-        while True:
-            free = await asyncio.to_thread(_free_bytes, self._home.root)
-            # Back only with something to spare, so that a log file's growth does not flap.
-            now_enough = free >= (limit if enough else limit + min(limit // 10, DISK_SPARE))
-            if now_enough is not enough:
-                enough = now_enough
-                detail = f"{free // 1_000_000} MB free, limit {limit // 1_000_000}"
-                loop.put(SinkReport(sink="disk", ok=enough, detail=detail))
-            await asyncio.sleep(DISK_POLL_S)
-
-    async def _show(self, loop: LiveLoop, on_progress: OnProgress) -> None:
-        while True:
-            await asyncio.sleep(1.0)
-            seen = progress(loop.engine.state)
-            if seen is not None:
-                on_progress(seen)
 
     def _step_age_ms(self, loop: LiveLoop) -> int:
         return (self._clock.boot_ns() - loop.outbox.last_step_ns) // 1_000_000
@@ -519,19 +483,6 @@ def _settle_memory() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
-
-
-def _free_bytes(folder: Path) -> int:
-    """Space left; a folder that cannot be looked at has none."""
-    try:
-        return shutil.disk_usage(folder).free
-    except OSError:
-        return 0
-
-
-async def _after(seconds: float, then: Callable[[], None]) -> None:
-    await asyncio.sleep(seconds)
-    then()
 
 
 def _ready(state: EngineState) -> Check:

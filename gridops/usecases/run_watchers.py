@@ -1,0 +1,70 @@
+"""What a live run watches beside its streams: the end of a recording, the disk, its own duration and its progress.
+
+Coroutines that the composition root starts and cancels; each tells the engine by an input, on edges only.
+"""
+
+import asyncio
+import contextlib
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from gridops.domain.events import Event, MarketEnded, SinkReport, StopSignal
+from gridops.errors import VenueUnavailable
+from gridops.runtime.state import EngineState
+from gridops.usecases.run import OnProgress, progress
+from gridops.venue.handle import VenueHandle
+
+MARKET_POLL_S = 0.5
+DISK_POLL_S = 2.0
+DISK_SPARE = 64_000_000
+PROGRESS_S = 1.0
+Put = Callable[[Event], None]
+
+
+async def market(handle: VenueHandle, put: Put) -> None:
+    """The end of a recording is an input like any other."""
+    while True:
+        await asyncio.sleep(MARKET_POLL_S)
+        with contextlib.suppress(VenueUnavailable):
+            summary = await asyncio.to_thread(handle.summary)
+            if summary.get("market_ended"):
+                put(MarketEnded(detail=handle.market[:200]))
+                return
+
+
+async def disk(folder: Path, limit: int, put: Put) -> None:
+    """Less than `limit` bytes free where the home lies is told before the journal fails for it; told on edges only."""
+    enough = True
+    while True:
+        free = await asyncio.to_thread(_free_bytes, folder)
+        # Back only with something to spare, so that a log file's growth does not flap.
+        now_enough = free >= (limit if enough else limit + min(limit // 10, DISK_SPARE))
+        if now_enough is not enough:
+            enough = now_enough
+            detail = f"{free // 1_000_000} MB free, limit {limit // 1_000_000}"
+            put(SinkReport(sink="disk", ok=enough, detail=detail))
+        await asyncio.sleep(DISK_POLL_S)
+
+
+async def duration(seconds: float, put: Put) -> None:
+    """The stop of a run that was given an end."""
+    await asyncio.sleep(seconds)
+    put(StopSignal(name="duration"))
+
+
+async def show(state: Callable[[], EngineState], on_progress: OnProgress) -> None:
+    """One progress line a second, once there is something to say."""
+    while True:
+        await asyncio.sleep(PROGRESS_S)
+        seen = progress(state())
+        if seen is not None:
+            on_progress(seen)
+
+
+def _free_bytes(folder: Path) -> int:
+    """Space left; a folder that cannot be looked at has none."""
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return 0
