@@ -133,7 +133,17 @@ class Desk:
             permit=lambda _request: None,
             now_ms=self.core.now_ms + 60_000,
         )
-        return route(targets, list(orders.values()), ctx).ops
+        return route([self._warped(each) for each in targets], list(orders.values()), ctx).ops
+
+    def _warped(self, target: Target) -> Target:
+        """Now and then a rung no sizing would ask for: too small, too large, or off the range of prices."""
+        chance, made = self.chance, self.made
+        if chance.random() < 0.8 or target.reduce_only:
+            return target
+        far = chance.choice((1, made.min_price_ticks - 1, made.max_price_ticks + 1))
+        price = far if (far < self.bid) is (target.side is Side.BUY) and chance.random() < 0.3 else target.price_ticks
+        lots = chance.choice((1, made.min_lots, max(1, target.lots // 10), target.lots, made.max_lots + 1))
+        return replace(target, price_ticks=max(1, price), lots=lots)
 
     def _inputs(self) -> GridInputs:
         return GridInputs(
