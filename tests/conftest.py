@@ -1,5 +1,6 @@
 """Pins what the environment may change: width, colour, and where the shared recordings are."""
 
+import gc
 import os
 import time
 from pathlib import Path
@@ -10,6 +11,10 @@ os.environ["_TYPER_FORCE_DISABLE_TERMINAL"] = "1"
 for _name in ("FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS", "CLICOLOR_FORCE"):
     os.environ.pop(_name, None)
 
+# Its plugin imports it only when a session ends, amid a simulation's garbage. A coroutine dropped unawaited is reported
+# with a traceback, which parses; inside the rewriter's own parse that ends the session on Python 3.11: "AST constructor
+# recursion depth mismatch".
+import hypothesis  # noqa: E402, F401
 import pytest  # noqa: E402
 
 _DEADLINE = float(os.environ.get("SUITE_DEADLINE", "inf"))
@@ -20,6 +25,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """A suite stops at its budget: what it did not come to is skipped, counted and said."""
     if time.time() > _DEADLINE:
         pytest.skip("the suite's time was over")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish() -> None:
+    """Finalizers run here, and not inside whatever the report parses."""
+    gc.collect()
 
 
 _SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
