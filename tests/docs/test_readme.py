@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -12,13 +13,14 @@ from gridops.decide.fsm_table import ROWS
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
+LIFECYCLE = (ROOT / "runbooks" / "fsm.md").read_text()
 LATER = "## Not there yet"
 
 pytestmark = [pytest.mark.docs, pytest.mark.timeout(90)]
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+def blocks(language: str, page: str = README) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
 
 
 def commands() -> list[str]:
@@ -75,7 +77,27 @@ def test_commands_that_look_work_in_an_empty_folder(tmp_path: Path) -> None:
         assert "EVIDENCE_REF v=1 " in done.stdout, command
 
 
-@pytest.mark.parametrize("block", blocks("toml"))
+def operators() -> list[tuple[str, list[str]]]:
+    """(file, words) of every command that an operator is told to type to an engine, in `text` blocks."""
+    found = []
+    for file, page in {"README.md": README, "fsm.md": LIFECYCLE}.items():
+        for block in blocks("text", page):
+            lines = [line for line in block.splitlines() if line.startswith("gridops ")]
+            found += [(file, shlex.split(line, comments=True)[1:]) for line in lines]
+    return found
+
+
+def test_commands_to_an_engine_are_understood_and_say_that_none_runs(tmp_path: Path) -> None:
+    """As printed. Nothing runs here, so each is refused for that alone: a wrong word would be a usage error."""
+    told = operators()
+    assert {" ".join(words[:2]) for _, words in told} >= {"fsm pause", "fsm resume", "fsm ack", "fsm signal"}
+    for file, words in told:
+        done = gridops(tmp_path, *words)
+        wanted = 0 if words[:2] == ["fsm", "show"] else 4
+        assert done.returncode == wanted, f"{file}: {words}: {done.stderr}"
+
+
+@pytest.mark.parametrize("block", [*blocks("toml"), *blocks("toml", LIFECYCLE)])
 def test_settings_shown_are_settings(block: str, tmp_path: Path) -> None:
     file = tmp_path / "gridops.toml"
     file.write_text(block)
