@@ -90,7 +90,9 @@ def test_what_is_not_known_is_never_ok(blind: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("process", [Process.HUNG, Process.DEAD, Process.ABSENT])
 def test_nobody_vouches_for_the_feeds_of_a_process_that_does_not_answer(process: Process) -> None:
-    answers = {each.question: each.answer for each in climb(snapshot({"process": process, "input_age_ms": None}))}
+    held = [{"reason": each, "scope": "account", "since_ms": 5} for each in ("feed_stale", "venue_down")]
+    change = {"process": process, "input_age_ms": None, "levels": held}
+    answers = {each.question: each.answer for each in climb(snapshot(change))}
     assert answers["process"] is Answer.FINDING
     for question in ("feeds", "venue", "orders", "price", "plan"):
         assert answers[question] in (Answer.SKIPPED, Answer.UNKNOWN), question
