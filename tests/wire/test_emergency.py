@@ -1,13 +1,14 @@
 """Kill to flat with a real process and the real client, judged by the venue's oracle; and what delays an exit."""
 
 import time
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 from gridops.domain.records import Note
 from tests.effort import FULL
-from tests.wire.harness import Bench, Engine, assert_truth, increases, records
+from tests.wire.harness import SYMBOL, Bench, Engine, assert_truth, increases, records
 
 pytestmark = [pytest.mark.wire, pytest.mark.timeout(600)]
 RUNS = 20 if FULL else 2
@@ -73,6 +74,28 @@ def test_a_kill_is_flat_within_a_minute_of_write_faults(tmp_path: Path, fault: s
             bench.venue.fault(**armed)
         took_s = kill(bench, engine, 60.0)
         print(f"\nkill to flat on the wire, {fault}: {took_s:.2f} s")
+
+
+def test_a_drawdown_is_an_emergency_within_five_seconds_of_the_mark_and_ends_flat(tmp_path: Path) -> None:
+    """Another hand takes a position, and the mark turns against it by more than the limit."""
+    limits = {"GRIDOPS_RISK__MAX_DRAWDOWN": "0.02", "GRIDOPS_RISK__DAILY_DRAWDOWN": "0.02"}
+    with Bench(tmp_path, GRIDOPS_RISK__SYMBOL_CAP="40000", GRIDOPS_RISK__ACCOUNT_CAP="40000", **limits) as bench:
+        engine = bench.start()
+        bench.venue.fault("venue.external", what="order", side="BUY", quantity="0.200")
+        engine.wait(lambda: bench.position_lots() > 150, 10.0, "a position")
+        engine.wait_state("ACTIVE", "THROTTLED")
+        truth = bench.truth()
+        # Three times the limit, and far from a margin call.
+        mark = Decimal(str(truth["positions"][SYMBOL]["entry"])) * Decimal("0.95")
+        began_s = time.monotonic()
+        bench.venue.fault("venue.mark", selector={"symbol": SYMBOL}, path=[[0, str(mark)]])
+        engine.wait_state("EMERGENCY", within_s=8.0)
+        took_s = time.monotonic() - began_s
+        shown = engine.snapshot()["last"]
+        assert (shown["event"], shown["reason"]) == ("BREACH", "drawdown")
+        flat_s = engine.wait(lambda: flat(bench), 10.0, "flat by the oracle")
+        print(f"\ndrawdown on the wire: EMERGENCY after {took_s:.2f} s, flat {flat_s:.2f} s later")
+        assert took_s <= 5.0 and flat_s <= 5.0
 
 
 def test_an_empty_book_and_a_ban_are_waited_out(tmp_path: Path) -> None:
