@@ -1,4 +1,7 @@
-"""Conditions that only a real process shows: its disk, lease, journal file, evidence, key and control socket."""
+"""Conditions that only a real process shows: its disk, lease, journal file, evidence, key and control socket.
+
+By day those that have no scene in virtual time, and what an operator types; the others each night.
+"""
 
 import os
 import resource
@@ -62,6 +65,7 @@ def test_a_disk_that_runs_full_degrades_before_the_journal_fails(tmp_path: Path)
         over(bench, engine)
 
 
+@pytest.mark.nightly
 def test_a_journal_that_cannot_commit_degrades_and_is_written_again(tmp_path: Path) -> None:
     with Bench(tmp_path, speed="3") as bench:
         engine = bench.start()
@@ -75,6 +79,7 @@ def test_a_journal_that_cannot_commit_degrades_and_is_written_again(tmp_path: Pa
         engine.stop()
 
 
+@pytest.mark.nightly
 def test_a_lease_that_somebody_replaces_degrades_until_it_is_ours_again(tmp_path: Path) -> None:
     with Bench(tmp_path) as bench:
         engine = bench.start()
@@ -103,6 +108,7 @@ def test_evidence_that_cannot_be_written_is_paged_and_stops_nothing(tmp_path: Pa
         over(bench, engine)
 
 
+@pytest.mark.nightly
 def test_a_key_that_the_venue_refuses_degrades_until_it_is_good_again(tmp_path: Path) -> None:
     with Bench(tmp_path) as bench:
         engine = bench.start()
@@ -113,6 +119,7 @@ def test_a_key_that_the_venue_refuses_degrades_until_it_is_good_again(tmp_path: 
         over(bench, engine)
 
 
+@pytest.mark.nightly
 def test_another_account_behind_the_same_home_is_never_traded(tmp_path: Path) -> None:
     with Bench(tmp_path) as bench:
         engine = bench.start()
@@ -147,6 +154,7 @@ def test_a_signal_set_by_hand_acts_within_a_second_and_expires_by_itself(tmp_pat
         over(bench, engine)
 
 
+@pytest.mark.nightly
 def test_refusals_name_what_blocks_and_what_would_clear_it(tmp_path: Path) -> None:
     with Bench(tmp_path) as bench:
         engine = bench.start()

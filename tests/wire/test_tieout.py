@@ -138,6 +138,7 @@ def _recorded(tmp_path: Path, market: str, symbol: str, speed: str, run_s: float
         return _judge(bench, symbol)
 
 
+@pytest.mark.nightly
 @pytest.mark.timeout(200)
 def test_a_stretch_of_the_bitcoin_recording_ties_out(tmp_path: Path, shared_data: Path) -> None:
     raw = shared_data / "market/binance_usdm/raw_ws"
