@@ -98,6 +98,7 @@ def test_a_drawdown_is_an_emergency_within_five_seconds_of_the_mark_and_ends_fla
         assert took_s <= 5.0 and flat_s <= 5.0
 
 
+@pytest.mark.nightly
 def test_an_empty_book_and_a_ban_are_waited_out(tmp_path: Path) -> None:
     with Bench(tmp_path, speed="5") as bench:
         engine = bench.start()

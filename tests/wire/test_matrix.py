@@ -24,7 +24,8 @@ TEMPTED = str(Path(__file__).with_name("tempted.py"))
 OPENING = ("ACTIVE", "THROTTLED")
 SETTLE_S = 0.6
 """What was under way when a cell began has arrived by then."""
-SECONDS = 4.0 if FULL else 1.5
+SECONDS = 4.0 if FULL else 1.2
+PATIENCE_S = 5.0
 
 
 class Tour:
@@ -49,6 +50,11 @@ class Tour:
         time.sleep(SETTLE_S)
         since, seen = self.bench.last_request(), len(self.attempts())
         time.sleep(SECONDS)
+        # A quiet state takes few inputs, and each is asked at the third: give it a moment more.
+        until_s = time.monotonic() + PATIENCE_S
+        while not any(each["intent"] == Intent.INCREASE.value for each in self.attempts()[seen:]):
+            assert time.monotonic() < until_s, f"{state}: nothing was asked for"
+            time.sleep(0.1)
         known = self.attempts()[seen:]
         assert engine.snapshot()["state"] == state, "the cell is judged in one state"
         time.sleep(0.3)
@@ -134,7 +140,8 @@ def test_a_running_engine_in_each_state_it_can_be_asked_into(tmp_path: Path) -> 
         time.sleep(3.0)
         tour.cell(engine, "ACTIVE")
         tour.cell(engine, "ACTIVE", latched=True)
-        tour.cell(engine, "ACTIVE", drawdown=True)
+        if FULL:
+            tour.cell(engine, "ACTIVE", drawdown=True)
         toxic = {"name": "toxicity", "scaled": 1_500, "ttl_ms": 60_000}
         assert engine.ask("signal", reason="matrix", signal=toxic)["accepted"]
         tour.cell(engine, "THROTTLED")
@@ -155,9 +162,8 @@ def test_a_running_engine_in_each_state_it_can_be_asked_into(tmp_path: Path) -> 
         show(tour)
 
 
-@pytest.mark.parametrize(
-    "mode", ["flatten", *(pytest.param(mode, marks=pytest.mark.nightly) for mode in ("cancel", "leave", "reduce"))]
-)
+@pytest.mark.nightly
+@pytest.mark.parametrize("mode", ["flatten", "cancel", "leave", "reduce"])
 def test_a_disarmed_engine_that_begins_waits_and_stops(tmp_path: Path, mode: str) -> None:
     with tempted(tmp_path, GRIDOPS_OPERATIONS__STOP_MODE=mode) as bench:
         tour, engine = Tour(bench, tmp_path), bench.start()
