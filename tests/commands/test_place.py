@@ -42,11 +42,14 @@ def test_the_config_file_stands_here_or_beside_the_home(home: Home, empty_folder
 
 
 def test_the_evidence_root_stays_as_short_as_it_was_given(empty_folder: Path) -> None:
-    assert find(Wanted(), {}, empty_folder).evidence_root == Path("evidence")
-    assert find(Wanted(), {"GRIDOPS_EVIDENCE_DIR": "e"}, empty_folder).evidence_root == Path("e")
-    assert find(Wanted(evidence_dir="o"), {"GRIDOPS_EVIDENCE_DIR": "e"}, empty_folder).evidence_root == Path("o")
+    # A registry of its own: engines that run on this machine are nobody's business here.
+    alone = {"XDG_STATE_HOME": str(empty_folder / "state")}
+    named = {**alone, "GRIDOPS_EVIDENCE_DIR": "e"}
+    assert find(Wanted(), alone, empty_folder).evidence_root == Path("evidence")
+    assert find(Wanted(), named, empty_folder).evidence_root == Path("e")
+    assert find(Wanted(evidence_dir="o"), named, empty_folder).evidence_root == Path("o")
 
 
 def test_an_account_name_from_anywhere_is_checked(empty_folder: Path) -> None:
     with pytest.raises(ConfigError, match="no account name"):
-        find(Wanted(account="../../etc"), {}, empty_folder)
+        find(Wanted(account="../../etc"), {"XDG_STATE_HOME": str(empty_folder / "state")}, empty_folder)
