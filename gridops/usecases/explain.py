@@ -107,6 +107,11 @@ def explain(choice: Choice, state: EngineState, header: Header) -> Explained:
     )
 
 
+def why(choice: Choice, state: EngineState) -> str:
+    """The rule that decided, in a sentence with the figures of this state."""
+    return WHY[choice.reason](_Seen(choice, state))
+
+
 def cost_text(cost: Cost) -> str:
     """A price in words: `1 call, 1 order, 300 lots of queue place`; `nothing` for none."""
     parts = [

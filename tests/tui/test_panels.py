@@ -1,11 +1,13 @@
 """Each panel says what the engine holds, in words an operator knows, with the age of its newest fact."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 from gridops.domain.events import OperatorInput, StreamChanged, WriteReply
+from gridops.domain.plan import Cost
 from gridops.domain.records import GateRefused, OutboxRefused
-from gridops.domain.vocabulary import FsmState, Gate, OperatorCommand, Side, Stream
+from gridops.domain.vocabulary import Decision, FsmState, Gate, OperatorCommand, RouterReason, Side, Stream
 from gridops.tui.history import Entry
 from gridops.tui.model import Model
 from gridops.tui.panels import ladder, lifecycle, risk, vitals
@@ -154,10 +156,29 @@ def test_decisions_are_shown_newest_first_with_reason_and_cost() -> None:
     counted = desk.state.counters.decisions
     assert f"noop {sum(n for name, n in counted.items() if name.startswith('noop/'))}" in lines[0]
     newest = seen.model.history.decisions[-1].said.choice
-    assert newest.decision in lines[1] and newest.reason in lines[1]
+    assert newest.decision in lines[3] and newest.reason in lines[3]
     amended = [e.said.choice for e in seen.model.history.decisions if e.said.choice.cost.calls]
     assert amended and any("1c 1" in each for each in lines)
     assert any("free" in each for each in lines)
+
+
+def test_the_newest_decision_says_why_and_what_the_second_would_have_cost() -> None:
+    desk = story()
+    seen = scene(desk, width=110)
+    entry = seen.model.history.decisions[-1]
+    lines = words(ladder.decisions(seen)).splitlines()
+    assert lines[1] == f"{entry.said.choice.level:+d} noop: a write of ours for this order is not answered yet"
+    assert lines[2].strip() == "nothing else was open"
+    cost = Cost(calls=2, bare_ms=300)
+    choice = replace(
+        entry.said.choice, level=-2, decision=Decision.AMEND, reason=RouterReason.OUTSIDE_HOLD_BAND,
+        from_ticks=100, to_ticks=107, runner_up=Decision.CANCEL_REPLACE, runner_up_cost=cost,
+    )  # fmt: skip
+    seen.model.history.decisions.append(replace(entry, said=replace(entry.said, choice=choice)))
+    lines = words(ladder.decisions(seen)).splitlines()
+    assert lines[1].startswith("-2 amend: 7 ticks from its target, beyond the band of ")
+    assert lines[2].strip() == "not cancel_replace: 2 calls, 300 ms bare"
+    assert "not cancel_replace" not in words(ladder.decisions(scene(desk, width=110, height=5)))
 
 
 def test_exposure_shows_position_equity_caps_and_drawdown() -> None:

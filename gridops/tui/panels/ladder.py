@@ -13,10 +13,12 @@ from gridops.tui.figures import queue_bound
 from gridops.tui.history import Entry
 from gridops.tui.panels.scene import Scene, nothing
 from gridops.tui.text import BAD, GOOD, MUTED, STRONG, WARN, Drawn, Part, age, clock, columns, line, since
+from gridops.usecases.explain import cost_text, why
 
 _QUIET = (OrderState.OPEN, OrderState.PARTIAL)
 _QUOTING = (FsmState.ACTIVE, FsmState.THROTTLED)
 _WIDE = 100
+_ROOM_FOR_WHY = 5
 _FRESH_MS = 10_000
 """An unchanged decision is not said again: an older target is marked `~`."""
 _DECISION_STYLES = {Decision.AMEND: "$text-accent", Decision.CANCEL_REPLACE: WARN, Decision.NOOP: MUTED}
@@ -133,8 +135,23 @@ def decisions(scene: Scene) -> Drawn:
         return nothing(scene, "no decision in the rows looked at")
     newest = history.decisions[-1]
     lines = [_totals(scene)] if scene.height > 4 else []
+    lines += _newest_why(scene, newest) if scene.height > _ROOM_FOR_WHY else []
     lines += [_decision(scene, entry) for entry in reversed(history.decisions)][: scene.height]
     return Drawn(lines=tuple(lines[: scene.height]), age_ms=since(newest.at_ms, scene.now_ms))
+
+
+def _newest_why(scene: Scene, entry: Entry[Decided]) -> list[Content]:
+    """Why the newest decision and not the one that came second. Figures are those of the newest state."""
+    choice, state = entry.said.choice, scene.state
+    if state is None or choice.symbol not in state.symbols:
+        return []
+    other = choice.runner_up
+    second = "nothing else was open" if other is None else f"not {other}"
+    spared = "" if choice.runner_up_cost is None else f": {cost_text(choice.runner_up_cost)}"
+    return [
+        line((f"{choice.level:+d} {choice.decision}", _DECISION_STYLES[choice.decision]), f": {why(choice, state)}"),
+        line((f"   {second}{spared}", MUTED)),
+    ]
 
 
 def _totals(scene: Scene) -> Content:
