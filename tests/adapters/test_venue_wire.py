@@ -302,14 +302,14 @@ async def test_an_expired_key_is_renewed(session: Session) -> None:
 
 async def test_a_half_open_socket_is_noticed_by_its_missing_pongs(handle: VenueHandle) -> None:
     handle.command("clear")
-    session = await connected(handle, keep_alive_ms=300)
+    session = await connected(handle, keep_alive_ms=800)
     try:
         await session.venue.start_streams()
         await session.inputs.until(StreamChanged, edge(Stream.USER, up=True))
-        await asyncio.sleep(1.5)
+        await asyncio.sleep(2.5)
         assert not [each for each in session.inputs.of(StreamChanged) if each.stream is Stream.USER and not each.up]
         handle.fault("ws.halfopen", args={"target": "user"})
-        down = await session.inputs.until(StreamChanged, edge(Stream.USER, up=False), within_s=2)
+        down = await session.inputs.until(StreamChanged, edge(Stream.USER, up=False), within_s=4)
         # One ping interval before the library would notice.
         assert down.detail == "silent"
     finally:
