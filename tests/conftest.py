@@ -17,6 +17,8 @@ for _name in ("FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS", "CLICOLOR_FORCE"):
 import hypothesis  # noqa: E402, F401
 import pytest  # noqa: E402
 
+_FIRST = (("simulation", "tests/venue/"), ("wire", "tests/wire/"))
+"""The venue's own proofs, on which every other simulation rests; the real processes before parts of them."""
 _DEADLINE = float(os.environ.get("SUITE_DEADLINE", "inf"))
 
 
@@ -25,6 +27,11 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """A suite stops at its budget: what it did not come to is skipped, counted and said."""
     if time.time() > _DEADLINE:
         pytest.skip("the suite's time was over")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What a suite must not lose when its time is over comes first; the order is kept otherwise."""
+    items.sort(key=lambda item: not any(item.get_closest_marker(name) and part in item.nodeid for name, part in _FIRST))
 
 
 @pytest.hookimpl(tryfirst=True)
