@@ -43,7 +43,7 @@ def step(state: EngineState, header: Header, event: Event, planner: act.Planner 
         return Step(wake_at_ms=state.wake_at_ms)
     out = Out(header, state.identity.run_id)
     observe(state, header, event, out)
-    if out.expected and _calm(state, now_ms) and not any(symbol.dirty for symbol in state.symbols.values()):
+    if out.expected and not (out.effects or out.fills) and _calm(state, now_ms) and _clean(state):
         return Step(records=out.records, wake_at_ms=state.wake_at_ms, orders=tuple(out.touched.values()))
     if state.booted:
         observer = state.identity.observer
@@ -77,6 +77,11 @@ def _calm(state: EngineState, now_ms: int) -> bool:
         and now_ms < state.wake_at_ms
         and not assess.look_due(state, now_ms)
     )
+
+
+def _clean(state: EngineState) -> bool:
+    """No symbol waits for a plan."""
+    return not any(symbol.dirty for symbol in state.symbols.values())
 
 
 def _quiet(state: EngineState, view: MarketView) -> bool:
