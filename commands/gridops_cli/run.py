@@ -2,7 +2,7 @@
 
 import os
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from gridops.errors import ExitCode
@@ -10,45 +10,43 @@ from gridops.errors import ExitCode
 from gridops_cli import attached, render
 from gridops_cli.app import sub_app
 from gridops_cli.options import AccountOption, ConfigOption, EvidenceOption, HomeOption, JsonOption, place, seconds
+from gridops_cli.run_options import (
+    ArmedOption,
+    DryRunOption,
+    DurationOption,
+    FreshOption,
+    FromOption,
+    HeadlessOption,
+    LoopOption,
+    MarketOption,
+    SpeedOption,
+    StopModeOption,
+    StopOnExitOption,
+    VenueOption,
+)
 
 if TYPE_CHECKING:
     from gridops.config import Loaded
     from gridops.usecases.place import Place
-    from gridops.usecases.run import Progress
+    from gridops.usecases.run import Progress, RunReport
 
 app = sub_app()
 
 
 @app.command()
 def run(
-    duration: Annotated[
-        str | None, typer.Option("--duration", help="Stop in order after this, such as 60s or 8h.")
-    ] = None,
-    armed: Annotated[
-        bool | None, typer.Option("--armed/--no-armed", help="May place orders; paper is armed, live must be told.")
-    ] = None,
-    venue: Annotated[str | None, typer.Option("--venue", help="paper, binance, or an emulator's http URL.")] = None,
-    market: Annotated[
-        str | None, typer.Option("--market", help="Of the paper venue: synthetic:SEED or recorded:PATH[,PATH...].")
-    ] = None,
-    start: Annotated[str | None, typer.Option("--from", help="Market time to start at, ISO in UTC or ms.")] = None,
-    speed: Annotated[
-        str | None, typer.Option("--speed", help="Of the paper market only; our clocks stay real.")
-    ] = None,
-    loop: Annotated[bool, typer.Option("--loop", help="Repeat a recording.")] = False,
-    fresh: Annotated[
-        bool, typer.Option("--fresh", help="A new paper account and journal; the old ones are kept.")
-    ] = False,
-    headless: Annotated[bool, typer.Option("--headless", help="In the foreground, without a screen.")] = False,
-    stop_on_exit: Annotated[
-        bool, typer.Option("--stop-on-exit", help="Closing the screen stops the engine; else it goes on.")
-    ] = False,
-    stop_mode: Annotated[
-        str | None, typer.Option("--stop-mode", help="What a stop does: cancel, leave, reduce or flatten.")
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show the plan for the present book and these settings; send nothing.")
-    ] = False,
+    duration: DurationOption = None,
+    armed: ArmedOption = None,
+    venue: VenueOption = None,
+    market: MarketOption = None,
+    start: FromOption = None,
+    speed: SpeedOption = None,
+    loop: LoopOption = False,
+    fresh: FreshOption = False,
+    headless: HeadlessOption = False,
+    stop_on_exit: StopOnExitOption = False,
+    stop_mode: StopModeOption = None,
+    dry_run: DryRunOption = False,
     home: HomeOption = None,
     account: AccountOption = None,
     config: ConfigOption = None,
@@ -80,8 +78,6 @@ def run(
         return
     from gridops import bootstrap
 
-    from gridops_cli import run_text
-
     live = loaded.settings.account.mode == "live"
     status = StatusLine() if sys.stderr.isatty() and not headless else None
     report = bootstrap.execute(
@@ -102,6 +98,13 @@ def run(
     )
     if status is not None:
         status.end()
+    _tell(report, where, as_json)
+
+
+def _tell(report: "RunReport", where: "Place", as_json: bool) -> None:
+    """The summary, its evidence, and by the exit code whether the run ended in order."""
+    from gridops_cli import run_text
+
     refs = run_text.references(report, where.evidence_root)
     if as_json:
         render.document("run", run_text.body(report), refs[0])
