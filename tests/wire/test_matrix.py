@@ -133,7 +133,8 @@ def show(tour: Tour) -> None:
 
 
 def test_a_running_engine_in_each_state_it_can_be_asked_into(tmp_path: Path) -> None:
-    with tempted(tmp_path) as bench:
+    # The tempter spends the rate budget by itself: that would throttle the engine while ACTIVE is being judged.
+    with tempted(tmp_path, GRIDOPS_HEALTH__SHADOW="rate_budget_low") as bench:
         tour, engine = Tour(bench, tmp_path), bench.start()
         buy(bench)
         engine.wait(lambda: bench.position_lots() > 20, 10.0, "a position")
