@@ -36,21 +36,40 @@ def _root(evidence_dir: str | None) -> Path:
 
 
 @app.command("list")
-def list_(evidence_dir: EvidenceOption = None, as_json: JsonOption = False) -> None:
-    """List every drill, when it was last run, and what changed since.
+def list_(
+    catalogue: Annotated[bool, typer.Option("--catalogue", help="Every scenario, its drills or why none.")] = False,
+    evidence_dir: EvidenceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List every drill, when it was last run, and what changed since; or the scenarios they cover.
 
-    Example: gridops drill list
+    Example: gridops drill list --catalogue
     """
     from gridops.domain.evidence_ref import EvidenceMode
     from gridops.usecases import drill as use_case
     from gridops.usecases.command_evidence import newest
 
     root = _root(evidence_dir)
-    found, ref = use_case.listed(root), newest(root, EvidenceMode.DRILL)
+    ref = newest(root, EvidenceMode.DRILL)
+    if catalogue:
+        _tell_catalogue(ref, as_json=as_json)
+        return
+    found = use_case.listed(root)
     if as_json:
         render.document("drill.list", {"drills": found}, ref)
         return
     render.text(drill_text.listing(found))
+    render.evidence(ref)
+
+
+def _tell_catalogue(ref: "EvidenceRef", *, as_json: bool) -> None:
+    from gridops.usecases import drill as use_case
+
+    scenarios = use_case.scenarios()
+    if as_json:
+        render.document("drill.catalogue", {"count": use_case.count(scenarios), "scenarios": scenarios}, ref)
+        return
+    render.text(drill_text.catalogue(scenarios, use_case.count(scenarios)))
     render.evidence(ref)
 
 
@@ -98,7 +117,7 @@ def run(
         if not as_json:
             _tell(outcome)
     failed = [outcome.name for outcome in outcomes if not outcome.ok and not outcome.skipped]
-    _end(outcomes, failed, as_json=as_json, root=_root(evidence_dir))
+    _end(outcomes, failed, everything=everything, as_json=as_json, root=_root(evidence_dir))
     if failed:
         raise typer.Exit(int(ExitCode.FINDING))
 
@@ -109,19 +128,21 @@ def _tell(outcome: "Outcome") -> None:
         render.evidence(outcome.evidence)
 
 
-def _end(outcomes: "list[Outcome]", failed: list[str], *, as_json: bool, root: Path) -> None:
+def _end(outcomes: "list[Outcome]", failed: list[str], *, everything: bool, as_json: bool, root: Path) -> None:
     """The summary; as JSON everything at once. Drills that were only skipped leave a line of evidence too."""
     from gridops.usecases import drill as use_case
 
     refs = [outcome.evidence for outcome in outcomes if outcome.evidence is not None]
     last = refs[-1] if refs else _none(root)
+    count = use_case.count(use_case.scenarios()) if everything else None
     if as_json:
         for ref in refs[:-1]:
             render.evidence(ref, machine=True)
         shown = [use_case.as_document(outcome) for outcome in outcomes]
-        render.document("drill.run", {"ok": not failed, "failed": failed, "drills": shown}, last)
+        said = {"ok": not failed, "failed": failed, "drills": shown, "catalogue": count}
+        render.document("drill.run", said, last)
         return
-    render.text(drill_text.summary(outcomes, failed))
+    render.text(drill_text.summary(outcomes, failed, count))
     if not refs:
         render.evidence(last)
 

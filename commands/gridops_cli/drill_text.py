@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 
+from gridops.sim.drill_catalogue import Scenario
 from gridops.sim.drill_rows import RowsWalked
 from gridops.sim.drill_run import DrillReport
 from gridops.sim.drill_words import Arg, Word
@@ -30,11 +31,21 @@ def outcome(found: Outcome) -> list[str]:
     return [*lines, f"{word} {found.name}: {found.title}" + ("" if found.ok else f"; see runbook {found.runbook}")]
 
 
-def summary(outcomes: Sequence[Outcome], failed: Sequence[str]) -> list[str]:
+def catalogue(scenarios: Sequence[Scenario], count: Mapping[str, int]) -> list[str]:
+    """A line per scenario: its drills, or in brackets why there is none; then the counts."""
+    body = [[s.id, s.severity, s.group, s.title, ", ".join(s.drills) or f"({s.not_covered})"] for s in scenarios]
+    return [*table(["id", "", "group", "scenario", "drills"], body), "", _counted(count)]
+
+
+def _counted(count: Mapping[str, int]) -> str:
+    return f"{count['scenarios']} scenarios: {count['covered']} covered by drills, {count['not_covered']} not covered"
+
+
+def summary(outcomes: Sequence[Outcome], failed: Sequence[str], count: Mapping[str, int] | None = None) -> list[str]:
     skipped = [each.name for each in outcomes if each.skipped]
     passed = len(outcomes) - len(failed) - len(skipped)
     line = f"{len(outcomes)} drills: {passed} passed, {len(failed)} failed, {len(skipped)} skipped"
-    return ["", line, *(f"failed: {name}" for name in failed)]
+    return ["", line, *([_counted(count)] if count else []), *(f"failed: {name}" for name in failed)]
 
 
 def coverage(rows: RowsWalked) -> list[str]:

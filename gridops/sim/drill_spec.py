@@ -4,6 +4,7 @@ Times are seconds since the engine's first start. Steps happen in the order in w
 after a delay, or on a cue. It parses and refuses; it runs nothing.
 """
 
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -30,12 +31,13 @@ BASE_SETTINGS: Mapping[str, object] = {
 }
 """A small account with real caps; a drill's own settings stand above these."""
 _TOP = (
-    "name", "title", "shows", "runbook", "tier", "seeds", "run_s", "wallet", "market", "listed", "settings", "step",
-    "expect",
+    "name", "title", "shows", "runbook", "tier", "covers", "seeds", "run_s", "wallet", "market", "listed", "settings",
+    "step", "expect",
 )  # fmt: skip
 _REQUIRED = ("name", "title", "shows", "runbook", "run_s", "step", "expect")
 _STEP = ("name", "at_s", "after", "plus_s", "within_s", "do")
 MOST_S = 7 * 86_400
+SCENARIO_ID = r"F-\d{3}|X-\d{2}"
 
 
 @value
@@ -72,6 +74,8 @@ class Drill:
     shows: str
     runbook: str
     tier: str
+    covers: tuple[str, ...]
+    """Ids of the catalogue's scenarios that it rehearses."""
     seeds: tuple[int, ...]
     run_ms: int
     wallet: Decimal
@@ -120,6 +124,7 @@ def parse(said: Mapping[str, object], stem: str, source: bytes = b"") -> Drill:
         shows=_text("shows", said["shows"]),
         runbook=_text("runbook", said["runbook"]),
         tier=tier,
+        covers=_covers(said.get("covers", [])),
         seeds=_seeds(said.get("seeds", [1])),
         run_ms=_ms("run_s", said["run_s"]),
         wallet=Decimal(str(said.get("wallet", 20_000))),
@@ -233,6 +238,13 @@ def _seeds(said: object) -> tuple[int, ...]:
     if not isinstance(said, list) or not said or not all(type(each) is int and each >= 0 for each in said):
         raise ConfigError(f"seeds = {said!r} is refused", hint="allowed: a list of whole numbers from 0 on")
     return tuple(said)
+
+
+def _covers(said: object) -> tuple[str, ...]:
+    named = said if isinstance(said, list) else [said]
+    if not all(isinstance(each, str) and re.fullmatch(SCENARIO_ID, each) for each in named):
+        raise ConfigError(f"covers = {said!r} is refused", hint="allowed: a list of ids such as F-001 or X-01")
+    return tuple(named)
 
 
 def _listed(said: object) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from gridops.domain.evidence_ref import EvidenceMode, EvidenceRef, EvidenceStatu
 from gridops.domain.values import record
 from gridops.errors import ConfigError
 from gridops.resources import fixture
+from gridops.sim.drill_catalogue import FILE, Scenario, read_catalogue
 from gridops.sim.drill_rows import RowsWalked
 from gridops.sim.drill_run import DrillReport, run_drill
 from gridops.sim.drill_spec import Drill, read_drill
@@ -69,7 +70,18 @@ class Outcome:
 
 def read_all() -> list[Drill]:
     """Every drill that came with this build, by name. ConfigError for one that is malformed."""
-    return [read_drill(path) for path in sorted(fixture(FOLDER).glob("*.toml"))]
+    return [read_drill(path) for path in sorted(fixture(FOLDER).glob("*.toml")) if path.name != FILE]
+
+
+def scenarios() -> tuple[Scenario, ...]:
+    """The catalogue: every scenario with the drills that rehearse it, or the reason why none does."""
+    return read_catalogue(fixture(FOLDER), read_all())
+
+
+def count(found: Sequence[Scenario]) -> dict[str, int]:
+    """How many scenarios there are, and how many a drill covers."""
+    covered = sum(each.covered for each in found)
+    return {"scenarios": len(found), "covered": covered, "not_covered": len(found) - covered}
 
 
 def listed(root: Path) -> list[Listed]:
@@ -116,8 +128,8 @@ def _path(name: str, known: Path) -> Path:
     if name.endswith(".toml"):
         return Path(name)
     path = known / f"{name}.toml"
-    if not re.fullmatch("[a-z0-9][a-z0-9-]*", name) or not path.is_file():
-        names = ", ".join(sorted(each.stem for each in known.glob("*.toml")))
+    if path.name == FILE or not re.fullmatch("[a-z0-9][a-z0-9-]*", name) or not path.is_file():
+        names = ", ".join(sorted(each.stem for each in known.glob("*.toml") if each.name != FILE))
         raise ConfigError(f"drill {name!r} is unknown", hint=f"allowed: {names}")
     return path
 

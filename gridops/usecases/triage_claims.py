@@ -200,7 +200,8 @@ def _version() -> str:
 
 def _data() -> str:
     root = data_root()
-    pages, drills = list((root / "runbooks").glob("*.md")), list((root / "fixtures" / "drills").glob("*.toml"))
+    pages = list((root / "runbooks").glob("*.md"))
+    drills = [path for path in (root / "fixtures" / "drills").glob("*.toml") if path.name != "catalogue.toml"]
     if not pages or not drills:
         raise ValueError("runbooks or drills are missing")
     return f"{len(pages)} runbook pages, {len(drills)} drills"

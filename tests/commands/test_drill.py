@@ -88,6 +88,17 @@ def test_a_list_in_a_fresh_folder_has_never_run_anything(cli: Cli) -> None:
     assert "market_silent: " in words.out and "books_equal: " in words.out
 
 
+def test_the_catalogue_says_for_every_scenario_which_drill_it_has_or_why_none(cli: Cli) -> None:
+    ran = cli("drill", "list", "--catalogue")
+    assert ran.code == 0 and "user-stream-lost" in ran.out and "162 scenarios: " in ran.out
+    said = cli("drill", "list", "--catalogue", "--json").document()
+    assert said["schema"] == "gridops.drill.catalogue/1"
+    rows, count = said["scenarios"], said["count"]
+    assert len(rows) == count["scenarios"] == count["covered"] + count["not_covered"]
+    assert count["covered"] == sum(bool(row["drills"]) for row in rows)
+    assert [row["id"] for row in rows if not row["drills"] and not row["not_covered"]] == []
+
+
 def test_a_runbook_is_printed_and_an_unknown_one_refused(cli: Cli) -> None:
     assert cli("runbook").out.splitlines()[0] == "fsm"
     ran = cli("runbook", "fsm")

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from gridops.decide import conditions
 from gridops.errors import ConfigError
+from gridops.sim.drill_catalogue import FILE, catalogue, read_catalogue
 from gridops.sim.drill_day import DrillDay
 from gridops.sim.drill_run import run_drill
 from gridops.sim.drill_spec import _STEP, Drill, parse, parse_cue, read_drill
@@ -18,7 +19,7 @@ from gridops.sim.drill_verdict import _JUDGES
 from gridops.sim.drill_words import EXPECTS, VERBS
 
 FOLDER = Path(__file__).resolve().parents[2] / "fixtures" / "drills"
-DRILLS = {path.stem: path for path in sorted(FOLDER.glob("*.toml"))}
+DRILLS = {path.stem: path for path in sorted(FOLDER.glob("*.toml")) if path.name != FILE}
 TOUR = "fsm-tour"
 """Has a test file of its own: it takes as long as all others."""
 VIRTUAL = [name for name, path in DRILLS.items() if name != TOUR and read_drill(path).tier == "virtual"]
@@ -40,6 +41,7 @@ def small(**changed: Any) -> Drill:
         ({"colour": "red"}, ["colour", "'red'", "run_s"]),
         ({"name": "other"}, ["name", "'other'", "small"]),
         ({"tier": "cloud"}, ["tier", "'cloud'", "virtual"]),
+        ({"covers": ["F-1"]}, ["covers", "F-1", "X-01"]),
         ({"listed": "ETHUSDT"}, ["listed", "ETHUSDT", "list"]),
         ({"seeds": [-1]}, ["seeds", "-1"]),
         ({"run_s": "long"}, ["run_s", "'long'", "seconds"]),
@@ -77,7 +79,7 @@ def test_what_is_required_is_named(key: str) -> None:
 
 
 def test_every_word_of_the_catalogue_is_carried_out_and_judged() -> None:
-    operator = {"pause", "resume", "ack", "kill", "stop"}
+    operator = {"pause", "resume", "ack", "kill", "stop", "sync", "sync_apply"}
     methods = {name.removeprefix("verb_") for name in dir(DrillDay) if name.startswith("verb_")}
     assert methods | operator == set(VERBS) and not methods & operator
     assert set(_JUDGES) == set(EXPECTS)
@@ -95,6 +97,37 @@ def test_every_drill_names_a_runbook_that_is_there() -> None:
         page, _, anchor = read_drill(path).runbook.partition("#")
         text = (pages / f"{page}.md").read_text()
         assert not anchor or f"### {anchor}\n" in text, path.name
+
+
+def test_every_scenario_has_a_drill_or_a_reason_and_no_drill_names_one_that_is_none() -> None:
+    found = read_catalogue(FOLDER, [read_drill(path) for path in DRILLS.values()])
+    groups = {group: sum(each.group == group for each in found) for group in "ABCDEFGHIJKLMNX"}
+    assert list(groups.values()) == [20, 12, 18, 11, 3, 12, 18, 8, 18, 4, 7, 7, 7, 5, 12]
+    assert all(bool(each.drills) != bool(each.not_covered) for each in found)
+
+
+ROW = {"id": "F-001", "severity": "S1", "group": "A", "title": "t"}
+
+
+@pytest.mark.parametrize(
+    ("rows", "covers", "names"),
+    [
+        ([ROW], {}, "F-001 is without a drill and a reason"),
+        ([{**ROW, "not_covered": "why"}], {"one": ["F-001"]}, "F-001 is both covered by one"),
+        ([ROW, ROW], {"one": ["F-001"]}, "F-001 stands twice"),
+        ([ROW], {"one": ["F-001", "F-002"]}, "drill one covers F-002"),
+        ([{**ROW, "severity": "S9"}], {"one": ["F-001"]}, "severity = 'S9'"),
+        ([{**ROW, "id": "G-1"}], {}, "id = 'G-1'"),
+        ([{**ROW, "colour": "red"}], {}, "colour = 'red'"),
+        ([{"id": "F-001"}], {}, "severity is missing"),
+        ("none", {}, "malformed"),
+    ],
+)
+def test_a_catalogue_that_does_not_agree_with_the_drills_is_refused(
+    rows: object, covers: dict[str, list[str]], names: str
+) -> None:
+    with pytest.raises(ConfigError, match=names):
+        catalogue({"scenarios": rows}, covers)
 
 
 def test_cues_are_words() -> None:
