@@ -210,7 +210,7 @@ def _chain(state: EngineState, symbol: SymbolState) -> tuple[GateLine, ...]:
 
 def _line(gate: Gate, verdict: Verdict | None) -> GateLine:
     allowed = verdict is None or verdict.allowed
-    detail = "not asked of an increase" if verdict is None else verdict.detail
+    detail = "not asked of an increase" if verdict is None else verdict.detail or triage_wired.behind(gate)
     return GateLine(gate=gate, allowed=allowed, detail=detail, wired=triage_wired.of_gate(gate))
 
 

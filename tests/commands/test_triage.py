@@ -13,7 +13,7 @@ from gridops.adapters.home import Home
 from gridops.adapters.journal_reader import JournalReader
 from gridops.domain.events import Event, Woke
 from gridops.domain.evidence_ref import EvidenceMode
-from gridops.domain.vocabulary import FsmReason, Gate, OperatorCommand
+from gridops.domain.vocabulary import Gate, OperatorCommand
 from gridops.errors import ExitCode
 from gridops.usecases import triage_slice, triage_wired
 from gridops.usecases.snapshot import snapshot
@@ -207,6 +207,7 @@ def test_sanity_and_claims_are_a_line_an_item(cli: Runner) -> None:
 def test_wired_names_tests_that_exist() -> None:
     """`wired: yes` only by a test; whoever renames one is told here."""
     from tests.sim.condition_scenes import SCENES, WIRE
+    from tests.sim.test_gates import SCENES as ALONE
 
     nodes = [*triage_wired.GATES.values(), *(triage_wired.of_condition(each) for each in (*SCENES, *WIRE))]
     for node in nodes:
@@ -214,9 +215,11 @@ def test_wired_names_tests_that_exist() -> None:
         name, _, parameter = name.rstrip("]").partition("[")
         assert f"def {name}(" in (ROOT / path).read_text("utf-8"), node
         if parameter:
-            assert FsmReason(parameter) in SCENES, node
+            assert parameter in {*map(str, SCENES), *map(str, ALONE)}, node
     assert {reason: triage_wired.of_condition(reason) for reason in WIRE} == dict(WIRE)
     assert triage_wired.of_gate(Gate.MODE) == "", "a gate that no test has shown is not wired"
+    assert {gate for gate in Gate if not triage_wired.of_gate(gate)} == {Gate.MODE}
+    assert triage_wired.behind(Gate.MODE), "an unwired gate says why"
 
 
 def test_the_chain_shows_every_gate_of_an_increase(cli: Runner, home: Home) -> None:
