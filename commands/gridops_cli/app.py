@@ -24,7 +24,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "venue": ("gridops_cli.venue", "Run the venue emulator by hand, or list and stop the ones that run."),
     "runbook": ("gridops_cli.runbook", "Print a runbook page, or run what it says to look at."),
     "doctor": ("gridops_cli.doctor", "Check config, keys, clock, disk, filters, sizes, modes and journal."),
-    "config": ("gridops_cli.config", "Show or check the effective settings with the source of each."),
+    "init": ("gridops_cli.init", "Write a commented config for a symbol and an equity, sizes feasible."),
+    "config": ("gridops_cli.config", "Show, check or compare the effective settings, with the source of each."),
 }
 """Name -> (module that holds `app`, short help)."""
 

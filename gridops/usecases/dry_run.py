@@ -17,10 +17,9 @@ from gridops import __version__
 from gridops.adapters.ccxt_venue import CcxtVenue
 from gridops.adapters.clock import Clock
 from gridops.adapters.home import Home
-from gridops.adapters.journal_reader import JournalReader
 from gridops.adapters.kill_latch import KillLatch
 from gridops.adapters.redaction import Secrets
-from gridops.config import Loaded, Settings
+from gridops.config import Loaded
 from gridops.decide.exposure import ExposureSums
 from gridops.domain.events import Boot
 from gridops.domain.evidence_ref import EvidenceMode, EvidenceRef, EvidenceStatus
@@ -31,11 +30,11 @@ from gridops.domain.values import record
 from gridops.domain.vocabulary import Decision, Side
 from gridops.errors import VenueUnavailable
 from gridops.runtime import facts
-from gridops.runtime.engine import Engine, recover
-from gridops.runtime.ports_journal import Tail
+from gridops.runtime.engine import Engine
 from gridops.runtime.state import EngineState, SymbolState
 from gridops.usecases import feasible
 from gridops.usecases.command_evidence import Story, write
+from gridops.usecases.recovered import recovered
 from gridops.usecases.rehearsal import QUOTING, Rehearsal, Rehearsed
 from gridops.usecases.venue_session import MarketOptions, VenueSession, open_session
 from gridops.usecases.what_if import differing, value_at
@@ -126,7 +125,7 @@ def execute(options: DryRunOptions) -> DryRunReport:
         secrets=secrets,
     )
     try:
-        known = _recovered(options.home, settings)
+        known = recovered(options.home, settings)
         was = known.rules if known.booted else settings.rules()
         found, leverages = asyncio.run(_rehearse(options, session, known))
         return _report(options, found, leverages, was, secrets)
@@ -151,17 +150,6 @@ async def _rehearse(
         return await rehearsals[0].run(_boot(options, session, known, instruments)), leverages
     finally:
         await venue.close()
-
-
-def _recovered(home: Home, settings: Settings) -> EngineState:
-    """The state as the account's journal tells it; a fresh one where there is none."""
-    fresh, path = EngineState(rules=settings.rules()), home.journal(settings.account.name)
-    if not path.exists():
-        return fresh
-    with JournalReader(path) as reader:
-        checkpoint = reader.last_checkpoint()
-        rows = list(reader.rows(checkpoint.seq + 1 if checkpoint else 0, 1 << 62))
-    return recover(Tail(checkpoint, rows, 0), fresh, build=__version__).state
 
 
 def _boot(

@@ -33,12 +33,13 @@ def execute(place: Place, environment: Mapping[str, str]) -> SettingsReport:
         file="none" if place.config is None else str(place.config),
         home=str(place.located),
         digest=loaded.settings.digest,
-        settings=_listed(loaded),
+        settings=listed(loaded),
         evidence=newest(place.evidence_root, EvidenceMode.CONFIG),
     )
 
 
-def _listed(loaded: Loaded) -> tuple[SettingSeen, ...]:
+def listed(loaded: Loaded) -> tuple[SettingSeen, ...]:
+    """Every setting in the order of the file's sections."""
     found = []
     for section, content in loaded.settings.model_dump(mode="json").items():
         for name, held in content.items():

@@ -152,7 +152,7 @@ def changes(assignments: list[str]) -> tuple[Change, ...]:
         if not separator or not value:
             raise ConfigError(f"--set {text!r} sets nothing", hint="write it as grid.spacing_bps=3")
         settings = _settings(key.strip(), value.strip())
-        paths = _paths(key.strip(), settings)
+        paths = rule_paths(key.strip(), settings)
         if not paths:
             raise ConfigError(f"{key} decides nothing", hint="grid, risk, health and operations hold what decides")
         rules = settings.rules()
@@ -173,7 +173,7 @@ def _settings(key: str, value: Any) -> Settings:
     return load(file=None, environment={}, options={key: value}).settings
 
 
-def _paths(key: str, settings: Settings) -> list[Path]:
+def rule_paths(key: str, settings: Settings) -> list[Path]:
     """Which rules this setting sets: those that differ between its value and another value it may have."""
     section, _, name = key.partition(".")
     held = getattr(getattr(settings, section), name)
@@ -199,7 +199,7 @@ def _others(held: Any) -> Iterator[Any]:
         except InvalidOperation:
             return
     else:
-        yield from ("cancel", "leave")
+        yield from ("cancel", "leave", "flatten", "cancel_only")
 
 
 def differing(one: Any, other: Any, path: Path = ()) -> Iterator[Path]:

@@ -20,3 +20,14 @@ def test_a_bad_setting_is_refused_with_its_name(cli: Runner, empty_folder: Path)
         assert ran.code == ExitCode.USAGE
         assert "error: risk.max_drawdown = 5 is refused" in ran.err and "hint: allowed:" in ran.err
         assert "Traceback" not in ran.err
+
+
+def test_a_difference_names_setting_source_and_rule(cli: Runner, empty_folder: Path) -> None:
+    (empty_folder / "gridops.toml").write_text("[grid]\nlevels = 4\n")
+    ran = cli("config", "diff", "--json")
+    (change,) = ran.document()["changes"]
+    assert change["key"] == "grid.levels" and change["rules"] == ["grid.levels 10 -> 4"] and ran.code == 0
+    assert "grid.levels" in cli("config", "diff").out
+    (empty_folder / "gridops.toml").write_text("")
+    assert "nothing differs" in cli("config", "diff").out
+    assert cli("config", "diff", "--against", "absent.toml").code == ExitCode.USAGE

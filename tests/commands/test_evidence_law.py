@@ -22,6 +22,7 @@ WORDS = {
     ("evidence", "prune"): ["--keep", "3"],
     ("run",): ["--venue", "ftp://nowhere"],
     ("venue",): ["--market", "nonsense:1"],
+    ("init",): ["--venue", "nowhere"],
 }
 VIEWS = [
     ["fsm", "show"],
@@ -29,6 +30,7 @@ VIEWS = [
     ["replay"],
     ["config", "show"],
     ["config", "check"],
+    ["config", "diff"],
     ["evidence", "list"],
     ["evidence", "verify"],
     ["venue", "list"],

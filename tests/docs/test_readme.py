@@ -58,7 +58,6 @@ def test_every_command_of_the_tool_is_in_the_table(tmp_path: Path) -> None:
 
 def test_what_is_called_missing_is_missing(tmp_path: Path) -> None:
     missing = re.findall(r"`([a-z]+)`", README.partition(LATER)[2].partition("##")[0])
-    assert missing
     assert [name for name in missing if gridops(tmp_path, name, "--help").returncode == 0] == []
 
 
