@@ -70,7 +70,7 @@ def test_options_belong_to_the_command_of_their_row(tmp_path: Path) -> None:
 
 
 def test_commands_that_look_work_in_an_empty_folder(tmp_path: Path) -> None:
-    for command in ("fsm show --table", "config show", "config check", "evidence list", "venue list"):
+    for command in ("fsm show --table", "config show", "config check", "config diff", "evidence list", "venue list"):
         done = gridops(tmp_path, *command.split())
         assert done.returncode == 0, f"{command}: {done.stderr}"
         assert "EVIDENCE_REF v=1 " in done.stdout, command
