@@ -14,6 +14,14 @@ LENGTH = len(PREFIX) + _TAG + _EPOCH + 1 + _HASH
 ORDINARY, RESERVED = "n", "r"
 """Marker of an ordinary id, and of one sent from the reserve when the journal could not commit."""
 
+_VENUE_MADE = (
+    ("adl_autoclose", "adl"),
+    ("autoclose-", "liquidation"),
+    ("settlement_autoclose-", "settlement"),
+    ("delivery_autoclose-", "settlement"),
+)
+"""Prefixes the venue reserves for orders it makes itself."""
+
 
 @value
 class Owner:
@@ -50,6 +58,11 @@ def owner(client_id: str) -> Owner | None:
     if any(c not in _DIGITS for c in epoch) or any(c not in "0123456789abcdef" for c in digest):
         return None
     return Owner(tag, int(epoch, 36), marker == RESERVED)
+
+
+def venue_made(client_id: str) -> str:
+    """What kind of order of the venue's own this is: `adl`, `liquidation`, `settlement`; empty for anybody else's."""
+    return next((kind for prefix, kind in _VENUE_MADE if client_id.startswith(prefix)), "")
 
 
 def reserved(client_id: str) -> str:

@@ -6,6 +6,7 @@ Part of `observe`; nothing else books a fill.
 from decimal import Decimal
 
 from gridops.decide import roundtrip
+from gridops.domain import ids
 from gridops.domain.events import OrderReport
 from gridops.domain.orders import Fill, Order, VenueTrade
 from gridops.domain.records import Filled
@@ -22,12 +23,15 @@ def add(book: dict[str, Decimal], asset: str, amount: Decimal) -> None:
 
 
 def from_report(report: OrderReport, order: Order | None) -> Fill:
-    """The fill that a stream report carries."""
+    """The fill that a stream report carries.
+
+    Another hand's order has no name here: the trade history gives none, and a fill is the same by either way.
+    """
     return _fill(
         order,
         symbol=report.symbol,
         trade_id=report.trade_id,
-        client_id=report.client_id,
+        client_id=report.client_id if order is not None or ids.owner(report.client_id) is not None else "",
         venue_id=report.venue_id,
         side=report.side,
         price_ticks=report.last_ticks,

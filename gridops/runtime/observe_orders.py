@@ -7,7 +7,7 @@ only by an order query, the open list and the trades, each asked after the settl
 from gridops.decide import sync
 from gridops.decide.queue_place import UNSEEN
 from gridops.domain.events import OrderReport, WriteReply
-from gridops.domain.ids import ordinary, owner
+from gridops.domain.ids import ordinary, owner, venue_made
 from gridops.domain.orders import Order, VenueOrder
 from gridops.domain.records import OutboxRefused, Wrote
 from gridops.domain.vocabulary import (
@@ -84,8 +84,10 @@ def _unknown_owner(state: EngineState, report: OrderReport, out: Out) -> None:
     who = owner(report.client_id)
     if who is not None and who.tag == state.identity.instance_tag and who.epoch > state.identity.epoch:
         state.health.foreign_writer = True
+    forced = venue_made(report.client_id)
     topic = "foreign_order" if who is None or who.tag != state.identity.instance_tag else "orphan_report"
-    out.note(topic, Severity.WARN, f"{report.symbol} {report.side} {report.execution} id {report.client_id[:36]}")
+    severity = Severity.CRITICAL if forced else Severity.WARN
+    out.note(forced or topic, severity, f"{report.symbol} {report.side} {report.execution} id {report.client_id[:36]}")
     sync.want(state.sync, QueryKind.OPEN_ORDERS, report.symbol, state.now_ms)
 
 

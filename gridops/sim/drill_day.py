@@ -4,6 +4,7 @@ A `Day` without a fault calendar, on a market that stands unless told to move. I
 when they are due is for `drill_script`, what they prove for `drill_verdict`.
 """
 
+import json
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,13 +12,14 @@ from decimal import Decimal
 from typing import Any
 
 from gridops.domain import ids
+from gridops.domain.effects import Answer
 from gridops.domain.events import Boot, Event, MarketEnded, OperatorInput, SignalChanged, SinkReport, StopSignal
 from gridops.domain.market import Signal
 from gridops.domain.vocabulary import OperatorCommand
 from gridops.errors import ConfigError
 from gridops.runtime.ports import Bundles, Sink
 from gridops.runtime.state import EngineState
-from gridops.sim.day import ACCOUNT, TAG, WARM_NS, Day
+from gridops.sim.day import ACCOUNT, TAG, WARM_NS
 from gridops.sim.drill_spec import Drill
 from gridops.sim.drill_tape import Leg, Tape
 from gridops.sim.faults import CALM
@@ -52,6 +54,8 @@ class DrillDay(Day):
         """What hears every record of every process."""
         self.bundles: Bundles | None = None
         """Who writes evidence; None = nobody."""
+        self.start_ms = 0
+        """The engine's first start, on the venue's clock."""
 
     def now_ms(self) -> int:
         """Since the first start."""
@@ -90,6 +94,10 @@ class DrillDay(Day):
         """Carry one word out. `name` is the step's, which an operator's request bears as its id."""
         if verb in _OPERATOR:
             self._operator(_OPERATOR[verb], name, **args)
+        elif verb == "sync":
+            self._operator(OperatorCommand.SYNC, name)
+        elif verb == "sync_apply":
+            self._operator(OperatorCommand.SYNC, name, digest=self._newest_plan())
         else:
             getattr(self, f"verb_{verb}")(**args)
 
@@ -112,6 +120,7 @@ class DrillDay(Day):
 
     def boot(self) -> None:
         self.tape.new_process()
+        self.start_ms = self.start_ms or self.clock.true_ms()
         super().boot()
         assert self.process is not None
         self.process.engine.sinks = self.sinks
@@ -253,6 +262,19 @@ class DrillDay(Day):
     def verb_foreign_order(self, *, side: str, lots: int) -> None:
         self._other_hand(side, lots, {"type": "MARKET"})
 
+    def verb_unlisted_order(self, *, side: str, lots: int, for_s: Decimal) -> None:
+        known, mute = set(self.judge.trades), self._user_mute
+        self._user_mute = True
+        self._other_hand(side, lots, {"type": "MARKET"})
+        self._user_mute = mute
+        unlisted = set(self.judge.trades) - known
+        self.rest.unlisted |= unlisted
+        if for_s:
+            self._later(for_s, lambda: self.rest.unlisted.difference_update(unlisted))
+        else:
+            # No statement of the venue lets the engine book them: they stand for history that was cut.
+            self.judge.history |= unlisted
+
     def verb_foreign_limit(self, *, side: str, lots: int, away_bps: Decimal) -> None:
         self._other_hand(side, lots, {"type": "LIMIT", "timeInForce": "GTC", "price": self._price(side, away_bps)})
 
@@ -327,12 +349,26 @@ class DrillDay(Day):
 
     # Parts.
 
-    def _operator(self, command: OperatorCommand, name: str, *, accept_position: bool = False) -> None:
+    def _operator(
+        self, command: OperatorCommand, name: str, *, accept_position: bool = False, digest: str = ""
+    ) -> None:
         self._tell(
             OperatorInput(
-                command=command, request_id=name, author="drill", reason=name, accept_position=accept_position
+                command=command,
+                request_id=name,
+                author="drill",
+                reason=name,
+                accept_position=accept_position,
+                digest=digest,
             )
         )
+
+    def _newest_plan(self) -> str:
+        """Digest of the plan that the newest look was answered with, as an operator would copy it."""
+        plans = [answer.document for _, answer in self.tape.of(Answer) if answer.document]
+        if not plans:
+            raise ConfigError("sync_apply: no plan was answered yet", hint='put a step `do = "sync"` before it')
+        return str(json.loads(plans[-1])["digest"])
 
     def _tell(self, event: Event) -> None:
         process = self.process

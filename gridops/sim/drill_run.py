@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from gridops.domain.records import Transition
 from gridops.domain.values import record
-from gridops.sim.day import WARM_NS
+from gridops.sim.day import ACCOUNT, WARM_NS
 from gridops.sim.drill_day import DrillDay
 from gridops.sim.drill_rows import RowsWalked, rows_walked
 from gridops.sim.drill_script import Script
@@ -94,6 +94,8 @@ def run_drill(
         end_ms=end_ms,
         amend_legs=legs,
         named=day.rest.named,
+        income=tuple(row for row in day.core.truth()["income"] if row["account"] == ACCOUNT),
+        start_ms=day.start_ms,
     )
     return _report(day, script, scene, violation, digest)
 
@@ -101,6 +103,7 @@ def run_drill(
 def _report(day: DrillDay, script: Script, scene: Scene, violation: str, digest: str) -> DrillReport:
     drill, unit = scene.drill, day.instruments[0].unit
     checks = judge(scene)
+    ]
     if not script.complete:
         why = script.stuck or "the run was over"
         checks.insert(0, Check(ok=False, says=f"every step is done: {script.next_step()} was not: {why}"))

@@ -10,7 +10,17 @@ from decimal import Decimal
 from typing import Any
 
 from gridops.domain.effects import Answer, Finish, WriteBundle
-from gridops.domain.records import Decided, Filled, MismatchSeen, Note, OutboxRefused, Sent
+from gridops.domain.records import (
+    Booked,
+    Decided,
+    Filled,
+    MismatchSeen,
+    Note,
+    OutboxRefused,
+    Remedied,
+    Sent,
+    TripClosed,
+)
 from gridops.domain.values import record
 from gridops.domain.vocabulary import FsmState, OpKind
 from gridops.sim.drill_cases import judge_cases
@@ -19,6 +29,7 @@ from gridops.sim.drill_spec import Cue, Drill, Expect, parse_cue
 from gridops.sim.drill_tape import Leg, Tape
 from gridops.sim.drill_words import EXPECTS
 
+UNATTRIBUTED = "unattributed"
 OPENING = (FsmState.ACTIVE, FsmState.THROTTLED)
 
 
@@ -46,6 +57,10 @@ class Scene:
     """Amends that left the process."""
     named: Mapping[str, int]
     """Requests that left, by the symbol they name."""
+    income: tuple[Mapping[str, str], ...]
+    """The account's income rows by the venue, as its API shows them."""
+    start_ms: int
+    """The engine's first start, on the venue's clock."""
 
     def fault_ms(self) -> int:
         """When the drill's fault struck: the step called `fault`, else the first that is not only a mark."""
@@ -257,6 +272,37 @@ def _answer(scene: Scene, _: int, args: Mapping[str, Any]) -> Check:
     return Check(ok=False, says=f"{args['step']} is {word}: no answer")
 
 
+def _booked(scene: Scene, _: int, args: Mapping[str, Any]) -> Check:
+    """Rows of a kind the venue has are compared with the venue's; an unattributed entry has none there."""
+    kind = args["kind"]
+    ours = Counter((b.tran_id, b.asset, b.amount) for _, b in scene.tape.of(Booked) if b.kind == kind)
+    theirs = Counter(
+        (str(row["tranId"]), row["asset"], Decimal(row["income"]))
+        for row in scene.income
+        if row["incomeType"].lower() == kind and int(row["time"]) >= scene.start_ms
+    )
+    says = f"at least {args['least']} rows of {kind} are booked: {ours.total()}"
+    if kind != UNATTRIBUTED and ours != theirs:
+        return Check(
+            ok=False,
+            says=f"{says}; the venue has {theirs.total()}, apart: {sorted((ours - theirs) + (theirs - ours))[:2]}",
+        )
+    return Check(ok=ours.total() >= args["least"], says=says)
+
+
+def _remedied(scene: Scene, since: int, args: Mapping[str, Any]) -> Check:
+    for at, done in scene.tape.of(Remedied, since):
+        if done.remedy == args["remedy"] and done.outcome == "applied":
+            return _timed(f"{done.remedy} is carried out", at - since, args, done.detail)
+    return Check(ok=False, says=f"{args['remedy']} is carried out: never")
+
+
+def _trips(scene: Scene, since: int, args: Mapping[str, Any]) -> Check:
+    trips = [trip for _, trip in scene.tape.of(TripClosed, since) if trip.entry_ms < scene.start_ms + since]
+    says = f"at least {args['least']} trips that were open at {args['since']} are closed later: {len(trips)}"
+    return Check(ok=len(trips) >= args["least"], says=says)
+
+
 def _fills(scene: Scene, _: int, args: Mapping[str, Any]) -> Check:
     count = sum(1 for _ in scene.tape.of(Filled))
     return Check(ok=count >= args["least"], says=f"at least {args['least']} fills are booked: {count}")
@@ -336,6 +382,9 @@ _JUDGES: Mapping[str, Callable[[Scene, int, Mapping[str, Any]], Check]] = {
     "mismatch": _mismatch,
     "note": _note,
     "answer": _answer,
+    "booked": _booked,
+    "remedied": _remedied,
+    "trips": _trips,
     "fills": _fills,
     "ended": _ended,
     "every_row": _every_row,

@@ -8,36 +8,10 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from gridops.decide import signals
-from gridops.domain.values import value
 from gridops.domain.vocabulary import Decision, FsmEvent, FsmReason, FsmState, MismatchKind, RouterReason
 from gridops.errors import ConfigError
 
-Value = int | Decimal | str | bool | tuple[str, ...] | dict[str, str]
-
-
-@value
-class Arg:
-    """One argument. `kind` is seconds, integer, number, word, words, text, flag or table.
-
-    A pair of numbers where one is expected is a range: each seed draws its own value from it.
-    """
-
-    kind: str
-    says: str
-    default: Value | None = None
-    required: bool = False
-    words: tuple[str, ...] = ()
-    low: Decimal = Decimal(0)
-    high: Decimal = Decimal(10) ** 12
-
-
-@value
-class Word:
-    """A verb or an expectation."""
-
-    says: str
-    args: Mapping[str, Arg]
-
+__all__ = ["EXPECTS", "VERBS", "Arg", "Word", "arguments"]
 
 _STATES = tuple(state.value for state in FsmState)
 _REASONS = tuple(reason.value for reason in FsmReason)
@@ -127,6 +101,14 @@ VERBS: Mapping[str, Word] = {
         "another hand trades at the market",
         {"side": _SIDE, "lots": Arg("integer", "how many", required=True, low=Decimal(1))},
     ),
+    "unlisted_order": Word(
+        "another hand trades at the market; neither stream nor history tell of it, only position and wallet do",
+        {
+            "side": _SIDE,
+            "lots": Arg("integer", "how many", required=True, low=Decimal(1)),
+            "for_s": Arg("seconds", "until the history lists it; 0 = never", default=Decimal(0)),
+        },
+    ),
     "foreign_limit": Word(
         "another hand rests a limit order",
         {
@@ -168,6 +150,8 @@ VERBS: Mapping[str, Word] = {
     "ack": Word("operator: acknowledge", {"accept_position": Arg("flag", "not flat is accepted", False)}),
     "kill": Word("operator: kill switch", {}),
     "stop": Word("operator: orderly stop", {}),
+    "sync": Word("operator: compare both sides and plan remedies", {}),
+    "sync_apply": Word("operator: carry out the newest plan of remedies", {}),
     "sigterm": Word("SIGTERM", {}),
     "signal": Word(
         "an outside signal changes",
@@ -251,6 +235,21 @@ EXPECTS: Mapping[str, Word] = {
             "accepted": Arg("flag", "accepted", True),
             "within_s": Arg("seconds", "from the request", Decimal(1)),
         },
+    ),
+    "booked": Word(
+        "rows of this kind are booked once each, and they are those of the venue",
+        {
+            "kind": Arg("text", "such as funding_fee, transfer, unattributed", required=True),
+            "least": Arg("integer", "how many", 1),
+        },
+    ),
+    "remedied": Word(
+        "a remedy is carried out",
+        {"remedy": Arg("text", "such as import_trades", required=True), "since": _ANCHOR, "within_s": _WITHIN},
+    ),
+    "trips": Word(
+        "round trips that were open then are closed later",
+        {"least": Arg("integer", "how many", 1), "since": _ANCHOR},
     ),
     "fills": Word("at least so many own fills are booked", {"least": Arg("integer", "how many", 1)}),
     "ended": Word("the run ends", {"clean": Arg("flag", "in order", True), "since": _ANCHOR, "within_s": _WITHIN}),

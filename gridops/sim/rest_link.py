@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Generator
 from functools import cache
+from itertools import accumulate
 from random import Random
 from typing import Any
 
@@ -37,6 +38,14 @@ class RestFaults:
     """503, execution unknown, and nothing was done."""
     late_request: int = 0
     """Held on its way for seconds: recvWindow must stop it."""
+
+
+@cache
+def _bounds(faults: RestFaults) -> tuple[tuple[int, str], ...]:
+    """Running sums of the chances, by name."""
+    names = RestFaults.__slots__  # type: ignore[attr-defined]
+    sums = accumulate(getattr(faults, name) for name in names)
+    return tuple(zip(sums, names, strict=True))
 
 
 @record
@@ -123,8 +132,11 @@ class RestLink:
         self.calls = 0
         self.named: Counter[str] = Counter()
         """Requests that left the process, by the symbol they name."""
+        self.unlisted: set[int] = set()
+        """Trades that no history lists."""
         self.on_write: Callable[[str, str, dict[str, Any]], None] = lambda _m, _p, _q: None
         """Told of every order-changing request at the instant it leaves the process."""
+        """Told of every order request, or leg of one, that the venue itself refuses: method, path, its code."""
 
     def exchange(self, ask: Ask, done: Done) -> None:
         """Carry one call; `done` gets exactly one reply, an empty one after the client's time-out."""
@@ -160,12 +172,10 @@ class RestLink:
 
     def _fate(self) -> str:
         rolled = self._chance.randrange(1_000_000)
-        faults = self.faults
-        for name in RestFaults.__slots__:  # type: ignore[attr-defined]
-            rolled -= getattr(faults, name)
-            if rolled < 0:
+        for below, name in _bounds(self.faults):
+            if rolled < below:
                 self.struck += 1
-                return str(name)
+                return name
         return ""
 
     def _arrive(self, ask: Ask, signed: bool, method: str, path: str, fate: str, once: Done) -> None:
@@ -211,7 +221,19 @@ class RestLink:
             body = self._core.call(self._account if signed else None, method, path, params, self._venue_ms())
         except VenueError as refusal:
             return _said(refusal.status, refusal.body())
-        return _said(200, body)
+        return _said(200, _without(body, self.unlisted) if self.unlisted else body)
+
+
+def _without(body: Any, trades: set[int]) -> Any:
+    """Rows of trades and of income that are not of these trades; anything else as it is."""
+    if not isinstance(body, list):
+        return body
+    return [row for row in body if not (isinstance(row, dict) and _trade_of(row) in trades)]
+
+
+def _trade_of(row: dict[str, Any]) -> int:
+    """A row of userTrades has a `qty` and its own id; a row of income names its trade, or an empty text."""
+    return int((row["id"] if "qty" in row else row.get("tradeId")) or 0) if "qty" in row or "tradeId" in row else 0
 
 
 def _symbols(params: dict[str, Any]) -> set[str]:

@@ -227,6 +227,9 @@ def test_each_expectation_is_met_by_what_holds_and_failed_by_what_does_not() -> 
         {"that": "amends_exact", "least": 10_000},
         {"that": "requests", "symbol": "BTCUSDT"},
         {"that": "router_cases", "least": 10_000},
+        {"that": "booked", "kind": "funding_fee"},
+        {"that": "remedied", "remedy": "import_trades", "within_s": 100},
+        {"that": "trips", "since": "start"},
         {"that": "flat", "since": "state EMERGENCY", "within_s": 100},
     ]
     checks = run_drill(small(step=step, expect=[*met, *failed], run_s=100), 1).checks
@@ -264,6 +267,12 @@ def test_a_step_that_never_comes_due_fails_the_drill() -> None:
     step = [{"after": "state EMERGENCY", "within_s": 3, "do": "ack"}]
     report = run_drill(small(step=step, expect=[{"that": "ends_in", "states": ["ACTIVE"]}]), 1)
     assert not report.ok and "state EMERGENCY" in report.checks[0].says
+
+
+    "batch_mixed": {},
+}
+
+
 
 
 def test_numbers_keep_their_digits() -> None:
