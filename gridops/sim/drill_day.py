@@ -19,7 +19,7 @@ from gridops.domain.vocabulary import OperatorCommand
 from gridops.errors import ConfigError
 from gridops.runtime.ports import Bundles, Sink
 from gridops.runtime.state import EngineState
-from gridops.sim.day import ACCOUNT, TAG, WARM_NS
+from gridops.sim.day import ACCOUNT, TAG, WARM_NS, Day
 from gridops.sim.drill_spec import Drill
 from gridops.sim.drill_tape import Leg, Tape
 from gridops.sim.faults import CALM

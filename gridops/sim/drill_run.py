@@ -103,7 +103,6 @@ def run_drill(
 def _report(day: DrillDay, script: Script, scene: Scene, violation: str, digest: str) -> DrillReport:
     drill, unit = scene.drill, day.instruments[0].unit
     checks = judge(scene)
-    ]
     if not script.complete:
         why = script.stuck or "the run was over"
         checks.insert(0, Check(ok=False, says=f"every step is done: {script.next_step()} was not: {why}"))

@@ -8,10 +8,36 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from gridops.decide import signals
+from gridops.domain.values import value
 from gridops.domain.vocabulary import Decision, FsmEvent, FsmReason, FsmState, MismatchKind, RouterReason
 from gridops.errors import ConfigError
 
-__all__ = ["EXPECTS", "VERBS", "Arg", "Word", "arguments"]
+Value = int | Decimal | str | bool | tuple[str, ...] | dict[str, str]
+
+
+@value
+class Arg:
+    """One argument. `kind` is seconds, integer, number, word, words, text, flag or table.
+
+    A pair of numbers where one is expected is a range: each seed draws its own value from it.
+    """
+
+    kind: str
+    says: str
+    default: Value | None = None
+    required: bool = False
+    words: tuple[str, ...] = ()
+    low: Decimal = Decimal(0)
+    high: Decimal = Decimal(10) ** 12
+
+
+@value
+class Word:
+    """A verb or an expectation."""
+
+    says: str
+    args: Mapping[str, Arg]
+
 
 _STATES = tuple(state.value for state in FsmState)
 _REASONS = tuple(reason.value for reason in FsmReason)

@@ -8,7 +8,6 @@ import re
 from collections import Counter
 from collections.abc import Callable, Generator
 from functools import cache
-from itertools import accumulate
 from random import Random
 from typing import Any
 
@@ -38,14 +37,6 @@ class RestFaults:
     """503, execution unknown, and nothing was done."""
     late_request: int = 0
     """Held on its way for seconds: recvWindow must stop it."""
-
-
-@cache
-def _bounds(faults: RestFaults) -> tuple[tuple[int, str], ...]:
-    """Running sums of the chances, by name."""
-    names = RestFaults.__slots__  # type: ignore[attr-defined]
-    sums = accumulate(getattr(faults, name) for name in names)
-    return tuple(zip(sums, names, strict=True))
 
 
 @record
@@ -136,7 +127,6 @@ class RestLink:
         """Trades that no history lists."""
         self.on_write: Callable[[str, str, dict[str, Any]], None] = lambda _m, _p, _q: None
         """Told of every order-changing request at the instant it leaves the process."""
-        """Told of every order request, or leg of one, that the venue itself refuses: method, path, its code."""
 
     def exchange(self, ask: Ask, done: Done) -> None:
         """Carry one call; `done` gets exactly one reply, an empty one after the client's time-out."""
@@ -172,10 +162,12 @@ class RestLink:
 
     def _fate(self) -> str:
         rolled = self._chance.randrange(1_000_000)
-        for below, name in _bounds(self.faults):
-            if rolled < below:
+        faults = self.faults
+        for name in RestFaults.__slots__:  # type: ignore[attr-defined]
+            rolled -= getattr(faults, name)
+            if rolled < 0:
                 self.struck += 1
-                return name
+                return str(name)
         return ""
 
     def _arrive(self, ask: Ask, signed: bool, method: str, path: str, fate: str, once: Done) -> None:

@@ -269,12 +269,6 @@ def test_a_step_that_never_comes_due_fails_the_drill() -> None:
     assert not report.ok and "state EMERGENCY" in report.checks[0].says
 
 
-    "batch_mixed": {},
-}
-
-
-
-
 def test_numbers_keep_their_digits() -> None:
     said = tomllib.loads("x = 0.1", parse_float=Decimal)
     assert small(step=[{"do": "freeze", "for_s": said["x"]}]).steps[0].args == {"for_s": Decimal("0.1")}
