@@ -26,6 +26,7 @@ from gridops.domain.rules import (
 )
 from gridops.domain.vocabulary import FsmReason, OnBreach, StopMode
 from gridops.errors import ConfigError
+from gridops.toml_text import read_toml
 
 FILE = "gridops.toml"
 ENV = "GRIDOPS_"
@@ -300,12 +301,7 @@ def load(*, file: Path | None, environment: Mapping[str, str], options: Mapping[
 
 
 def _read(file: Path) -> dict[str, Any]:
-    try:
-        text = file.read_text("utf-8")
-    except OSError as error:
-        raise ConfigError(f"{file} cannot be read: {error.strerror}", hint="write one with `gridops init`") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{file} is not UTF-8 text") from error
+    text = read_toml(file)
     try:
         return tomllib.loads(text, parse_float=_number)
     except (tomllib.TOMLDecodeError, ArithmeticError, RecursionError) as error:
@@ -322,15 +318,15 @@ def _number(text: str) -> Decimal:
 
 def _not_toml(file: Path, text: str, said: str) -> ConfigError:
     """Name the line, and the key when it stands twice: the parser says only where it noticed."""
-    found = re.search(r"at line (\d+)", said)
+    found = re.search(r"at line (\d+)|at end of document", said)
     if found is None:
         return ConfigError(f"{file}: {said}", hint="every value must be TOML")
-    number = int(found[1])
     lines = text.splitlines()
+    number = int(found[1] or len(lines))
     key = lines[number - 1].partition("=")[0].strip()[:80] if number <= len(lines) else ""
     if said.startswith(("Cannot overwrite", "Cannot declare")):
         return ConfigError(f"{file}, line {number}: {key} stands twice", hint="keep one of the two")
-    return ConfigError(f"{file}, line {number}: {said.partition(' (at line')[0]}", hint="every value must be TOML")
+    return ConfigError(f"{file}, line {number}: {said.partition(' (at ')[0]}", hint="every value must be TOML")
 
 
 def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:

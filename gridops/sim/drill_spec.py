@@ -16,9 +16,11 @@ from gridops.domain.rules import Rules
 from gridops.domain.values import record, value
 from gridops.domain.vocabulary import FsmReason, FsmState
 from gridops.errors import ConfigError
-from gridops.sim.drill_words import EXPECTS, VERBS, arguments
+from gridops.sim.drill_process_words import CATALOGUES
+from gridops.sim.drill_words import Word, arguments
+from gridops.toml_text import read_toml
 
-TIERS = ("virtual", "wire")
+TIERS = tuple(CATALOGUES)
 SCRIPT = "script"
 NEED_SCRIPT = frozenset({"price", "spread", "mark_price", "foreign_limit", "foreign_writer"})
 """Verbs that move the price, or need to know where it is told to stand."""
@@ -92,13 +94,13 @@ class Drill:
 
 def read_drill(path: Path) -> Drill:
     """One drill. ConfigError names file, key, value and what is allowed."""
+    source = read_toml(path)
     try:
-        source = path.read_bytes()
-        said = tomllib.loads(source.decode(), parse_float=Decimal)
-    except (OSError, ValueError) as error:
+        said = tomllib.loads(source, parse_float=Decimal)
+    except (ValueError, ArithmeticError, RecursionError) as error:
         raise ConfigError(f"{path.name}: {error}", hint="a drill is one TOML file") from error
     try:
-        return parse(said, path.stem, source)
+        return parse(said, path.stem, source.encode())
     except ConfigError as error:
         raise ConfigError(f"{path.name}: {error}", hint=error.hint) from error
 
@@ -116,8 +118,9 @@ def parse(said: Mapping[str, object], stem: str, source: bytes = b"") -> Drill:
     if tier not in TIERS:
         raise ConfigError(f"tier = {tier!r} is refused", hint=f"allowed: {', '.join(TIERS)}")
     settings = _settings(said.get("settings", {}))
-    steps = tuple(_step(number, each) for number, each in enumerate(_tables("step", said["step"]), 1))
-    expects = tuple(_expect(each) for each in _tables("expect", said["expect"]))
+    verbs, known = CATALOGUES[tier]
+    steps = tuple(_step(number, each, verbs) for number, each in enumerate(_tables("step", said["step"]), 1))
+    expects = tuple(_expect(each, known) for each in _tables("expect", said["expect"]))
     drill = Drill(
         name=name,
         title=_text("title", said["title"]),
@@ -173,9 +176,9 @@ def draw(held: object, chance: Random) -> object:
     return Decimal(chance.randint(int(low * 1_000), int(high * 1_000))) / 1_000
 
 
-def _step(number: int, said: Mapping[str, object]) -> Step:
+def _step(number: int, said: Mapping[str, object], verbs: Mapping[str, Word]) -> Step:
     if "do" not in said:
-        raise ConfigError(f"step {number}: do is missing", hint=f"allowed: {', '.join(VERBS)}")
+        raise ConfigError(f"step {number}: do is missing", hint=f"allowed: {', '.join(verbs)}")
     given = {key: value for key, value in said.items() if key not in _STEP}
     name = _text("name", said.get("name", f"step {number}"))
     due = [key for key in ("at_s", "after") if key in said]
@@ -186,7 +189,7 @@ def _step(number: int, said: Mapping[str, object]) -> Step:
     return Step(
         name=name,
         do=_text("do", said["do"]),
-        args=arguments("verb", VERBS, said["do"], given),
+        args=arguments("verb", verbs, said["do"], given),
         at_ms=_span(f"{name}: at_s", said["at_s"]) if "at_s" in said else None,
         after=parse_cue(_text("after", said["after"])) if "after" in said else None,
         plus_ms=_span(f"{name}: plus_s", said.get("plus_s", 0)),
@@ -194,24 +197,25 @@ def _step(number: int, said: Mapping[str, object]) -> Step:
     )
 
 
-def _expect(said: Mapping[str, object]) -> Expect:
+def _expect(said: Mapping[str, object], known: Mapping[str, Word]) -> Expect:
     given = {key: value for key, value in said.items() if key != "that"}
     that = said.get("that")
-    return Expect(that=str(that), args=arguments("expectation", EXPECTS, that, given))
+    return Expect(that=str(that), args=arguments("expectation", known, that, given))
 
 
 def _agree(drill: Drill) -> None:
     """What the parts say of each other: names counted from are there, none stands twice, verbs fit the market."""
     known = {step.name for step in drill.steps} | {"start", "fault", ""}
     for expect in drill.expects:
-        for key in ("since", "until"):
+        for key in ("since", "until", "at"):
             text = expect.args.get(key, "")
             if isinstance(text, str) and text not in known:
                 parse_cue(text)
         step = expect.args.get("step", "")
         if step not in known:
             raise ConfigError(f"expectation {expect.that}: step = {step!r} is unknown", hint=", ".join(sorted(known)))
-    moved = [step.do for step in drill.steps if step.do in NEED_SCRIPT and drill.market != SCRIPT]
+    scripted = drill.market == SCRIPT or drill.tier != "virtual"
+    moved = [step.do for step in drill.steps if step.do in NEED_SCRIPT and not scripted]
     if moved:
         raise ConfigError(
             f"verb {moved[0]} cannot act on market {drill.market!r}", hint=f"allowed: market = {SCRIPT!r}"
@@ -280,6 +284,7 @@ def _span(key: str, value: object) -> int | tuple[int, int]:
 
 
 def _ms(key: str, value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | Decimal) or not 0 <= value <= MOST_S:
+    held = value if isinstance(value, int | Decimal) and not isinstance(value, bool) else Decimal("NaN")
+    if not Decimal(held).is_finite() or not 0 <= held <= MOST_S:
         raise ConfigError(f"{key} = {value!r} is refused", hint=f"allowed: seconds from 0 to {MOST_S}")
-    return int(value * 1_000)
+    return int(held * 1_000)

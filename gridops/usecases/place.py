@@ -10,6 +10,7 @@ from pathlib import Path
 from gridops.adapters.home import Home, Located, resolve
 from gridops.domain.values import record
 from gridops.errors import ConfigError
+from gridops.toml_text import read_toml
 
 CONFIG_FILE = "gridops.toml"
 EVIDENCE_FOLDER = "evidence"
@@ -86,9 +87,8 @@ def _account_in(config: Path | None) -> str:
     if config is None:
         return ""
     try:
-        with config.open("rb") as file:
-            section = tomllib.load(file).get("account", {})
-    except (OSError, ValueError):
+        section = tomllib.loads(read_toml(config)).get("account", {})
+    except (ConfigError, ValueError, ArithmeticError, RecursionError):
         return ""
     name = section.get("name", "") if isinstance(section, dict) else ""
     return name if isinstance(name, str) else ""
