@@ -70,7 +70,7 @@ def _read_reply(line: socket.socket, path: Path) -> Reply:
         reply = json.loads(data)
         if isinstance(reply, dict) and reply.get("v") == VERSION and isinstance(reply.get("accepted"), bool):
             return reply
-    except ValueError:
+    except (ValueError, RecursionError):
         pass
     raise Refused(f"what answers at {path} is no engine of this version")
 

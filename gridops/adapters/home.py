@@ -184,7 +184,7 @@ def _read_note(note: Path) -> RunningEngine | None:
         pid, started, boot = int(said["pid"]), int(said["start_ticks"]), str(said["boot_id"])
         alive = boot == boot_id() and started > 0 and start_ticks(pid) == started
         home, account, since_ms = Path(said["home"]), str(said["account"]), int(said["since_ms"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None
     return RunningEngine(
         pid=pid, start_ticks=started, boot_id=boot, home=home, account=account, since_ms=since_ms, alive=alive

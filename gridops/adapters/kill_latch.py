@@ -78,7 +78,7 @@ class KillLatch:
             return KillNote(author=str(said["author"]), reason=str(said["reason"]), at_ms=int(said["at_ms"]))
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
             return KillNote(author="unknown", reason="the latch file is not readable", at_ms=0)
 
     def _tell(self, text: str) -> None:

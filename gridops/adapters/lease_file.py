@@ -202,7 +202,7 @@ def _parse(content: bytes) -> Holder | None:
         alive = boot == boot_id() and started > 0 and start_ticks(pid) == started
         epoch, since_ms = int(fields["epoch"]), int(fields["since_ms"])
         return Holder(str(fields["account"]), pid, started, boot, epoch, since_ms, alive)
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None
 
 

@@ -84,7 +84,7 @@ def _exchange(base: str, method: str, target: str, key: str) -> Answer:
         reply = connection.getresponse()
         body = reply.read()
         return Answer(reply.status, json.loads(body), len(body))
-    except (OSError, http.client.HTTPException, ValueError) as error:
+    except (OSError, http.client.HTTPException, ValueError, RecursionError) as error:
         # The target holds a signature: only the kind of failure is told.
         raise VenueUnavailable(f"{address.netloc} gave no answer: {type(error).__name__}") from None
     finally:

@@ -109,7 +109,7 @@ class VenueHandle:
             connection.request(method, path, data, {"X-Control-Token": self.control_token})
             reply = connection.getresponse()
             answer = json.loads(reply.read())
-        except (OSError, http.client.HTTPException, ValueError) as error:
+        except (OSError, http.client.HTTPException, ValueError, RecursionError) as error:
             raise VenueUnavailable(f"the venue at {self.rest} does not answer: {error}") from error
         finally:
             connection.close()

@@ -71,10 +71,9 @@ class VenueStore:
         if raw is None:
             return None
         try:
-            kept = json.loads(raw)
-        except ValueError as error:
+            return dict(json.loads(raw))
+        except (ValueError, TypeError, RecursionError) as error:
             raise VenueUnavailable(f"{self.folder / KEYS} is damaged: {error}", hint="use a fresh store") from error
-        return dict(kept)
 
     def save(self, state: bytes, keys: Mapping[str, Any]) -> None:
         """Replace both files; the state last, so that it never names a key that is not kept."""
@@ -158,7 +157,7 @@ def read_note(folder: Path) -> dict[str, Any] | None:
         return None
     try:
         note = json.loads(raw)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return note if isinstance(note, dict) else None
 

@@ -120,7 +120,7 @@ def log(lines: Iterable[str], wanted: str, height: int) -> tuple[Content, ...]:
 def log_age_ms(lines: Sequence[str], now_ms: int) -> int | None:
     """Age of the newest line that tells its time; None without one."""
     for text in reversed(lines[-20:]):
-        with suppress(ValueError, KeyError, TypeError):
+        with suppress(ValueError, KeyError, TypeError, OverflowError, RecursionError):
             return max(0, now_ms - int(json.loads(text)["at_ms"]))
     return None
 
@@ -130,7 +130,7 @@ def _log_line(text: str) -> Content:
     try:
         said = json.loads(text)
         at_ms, seq, event = said.pop("at_ms"), said.pop("seq"), said.pop("event")
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return line((text, WARN))
     rest = " ".join(f"{name}={held}" for name, held in _fields(said))
     return line((f"{clock(at_ms)} {seq:>6} ", MUTED), (str(event), _event_style(said)), f" {rest}")

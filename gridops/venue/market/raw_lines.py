@@ -137,6 +137,7 @@ class Line:
     payload: Payload
 
 
+_BROKEN = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _message = msgspec.json.Decoder(_Message)
 _capture = msgspec.json.Decoder(_Capture)
 _any_data = msgspec.json.Decoder(_AnyData)
@@ -197,7 +198,7 @@ def _stamped(path: Path, number: int, raw: bytes) -> Line | None:
 def _captured(path: Path, number: int, raw: bytes) -> Line | None:
     try:
         capture = _capture.decode(raw)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except _BROKEN:
         return Line(number, 0, Damage("malformed JSON"))
     if capture.t not in ("recv", "http"):
         return None
@@ -220,7 +221,7 @@ def _decode(path: Path, number: int, body: bytes, symbol: str) -> Payload | None
         message = _message.decode(body)
     except msgspec.ValidationError as error:
         return _classify(path, number, body, str(error))
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except _BROKEN:
         return Damage("malformed JSON")
     if message.lastUpdateId is not None:
         return Snapshot(symbol, message.lastUpdateId, message.T or message.E, message.bids, message.asks)
@@ -233,7 +234,7 @@ def _classify(path: Path, number: int, body: bytes, why: str) -> Payload | None:
     """A message our types reject: another stream (skipped), spot (refused), or a damaged row."""
     try:
         data = _any_data.decode(body).data
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except _BROKEN:
         return Damage("malformed message")
     if "e" not in data and {"u", "s", "b", "a"} <= data.keys():
         raise _spot(path, number)

@@ -161,7 +161,7 @@ def load_schedule(path: Path) -> list[dict[str, Any]]:
     """The `[[fault]]` tables of a TOML file, each checked; raises ConfigError naming file and entry."""
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ConfigError(f"{path}: {error}") from error
     rows = document.get("fault", [])
     if set(document) - {"fault"} or not isinstance(rows, list):
