@@ -17,6 +17,7 @@ def main() -> int:
     parser.add_argument("--first-seed", type=int, default=1)
     parser.add_argument("--hours", type=float, help=f"per seed; 1, or {calm.HOURS} with --calm, unless told")
     parser.add_argument("--intensity", type=int, default=1, help="faults that many times as often")
+    parser.add_argument("--market", choices=("light", "busy"), default="light", help="moods of the market")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument("--calm", action="store_true", help="no faults: list every alarm, all of them false")
     parser.add_argument("--days", type=int, default=1_000, help="with --calm: days by content")
@@ -33,6 +34,7 @@ def main() -> int:
         hours=hours,
         intensity=options.intensity,
         jobs=options.jobs,
+        kind=options.market,
         say=_say,
         progress=_progress,
     )

@@ -4,6 +4,7 @@ Data and a seeded calendar; `day` carries the incidents out. Rates are per virtu
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from random import Random
 from typing import TypeVar
 
@@ -75,6 +76,9 @@ STORM = FaultRates(
     foreign_order=2,
     transfer=1,
 )
+
+DENSE = replace(STORM, market=LinkRates(drop_ppm=4_000, duplicate_ppm=4_000, reorder_ppm=4_000))
+"""The storm over a busy market: 40 faults for each 2,000 market events."""
 
 
 def scaled(rates: FaultRates, times: int) -> FaultRates:

@@ -94,16 +94,17 @@ class Judge:
         self.order_events += 1
         self.checks += 6
         source = payload["o"]
-        before = self._worst()
+        execution = source["x"]
+        asked = execution in ("NEW", "AMENDMENT")
+        before = self._worst() if asked else ()
         order = self._fold(source)
         if not order.ours:
             return
-        execution = source["x"]
         if execution == "NEW":
             self._accepted(order)
         elif execution == "AMENDMENT":
             self._amended(order)
-        if execution in ("NEW", "AMENDMENT") and not order.reduce_only:
+        if asked and not order.reduce_only:
             self._bounded(order, before)
         self._one_per_level(order)
 
@@ -137,7 +138,11 @@ class Judge:
 
     def risk_rests(self) -> bool:
         """Does an own order rest at the venue that may raise risk?"""
-        return any(order.ours and not order.reduce_only for order in self.live.values())
+        return self.risks() > 0
+
+    def risks(self) -> int:
+        """Own orders at the venue that may raise risk."""
+        return sum(order.ours and not order.reduce_only for order in self.live.values())
 
     def raising(self, method: str, path: str, params: Mapping[str, Any]) -> list[str]:
         """Ids of the legs of a request that raise risk, by what it says and what rests at the venue."""

@@ -29,17 +29,21 @@ _LOW, _HIGH = 500_000, 800_000
 _MARK_EVERY_MS = 1_000
 _PACES = ((4, 0, 12), (25, 0, 40), (10, 4, 25), (60, 0, 70))
 """(deviation, drift in ticks per step, percent chance of a move) by mood: calm, lively, trend, wild."""
+_BUSY_PACES = ((60, 0, 70), (40, 3, 85), (40, 3, 85), (25, 0, 60))
+"""Moods of a market that gives a grid as much to do as a trading day holds: no hour of it is quiet."""
 
 
 class LightMarket:
     """Endless; the same seed gives the same events."""
+
+    paces = _PACES
 
     def __init__(self, seed: int, step_ms: int = 500, funding_every_ms: int = 900_000) -> None:
         self._chance = Random(f"market {seed}")
         self._step_ms, self._funding_every_ms = step_ms, funding_every_ms
         self._now_ms = START_MS
         self._bid, self._ask = _START_TICKS, _START_TICKS + 1
-        self._pace = _PACES[1]
+        self._pace = self.paces[1]
         self._sign = 1
         self._pace_ends_ms = 0
         self._frozen = False
@@ -71,7 +75,7 @@ class LightMarket:
     def _step(self) -> None:
         self._now_ms += self._step_ms
         if self._now_ms >= self._pace_ends_ms:
-            self._pace = self._chance.choice(_PACES)
+            self._pace = self._chance.choice(self.paces)
             self._sign = self._chance.choice((-1, 1))
             self._pace_ends_ms = self._now_ms + self._chance.randint(60, 600) * 1_000
         if not self._frozen:
@@ -130,6 +134,12 @@ class LightMarket:
         return MarkPrice(self._now_ms, _SYMBOL, mark, mark, rate, funding_ms)
 
 
+class BusyMarket(LightMarket):
+    """The light market without its quiet moods."""
+
+    paces = _BUSY_PACES
+
+
 class ScriptMarket(LightMarket):
     """Moves only when told to, in a book of its own width. Equal seeds and equal words give equal events."""
 
@@ -168,11 +178,14 @@ class ScriptMarket(LightMarket):
         self._bid, self._ask = bid, bid + self._width
 
 
+_KINDS: dict[str, type[LightMarket]] = {"light": LightMarket, "busy": BusyMarket, "script": ScriptMarket}
+
+
 def open_sim_market(spec: str) -> MarketSource:
-    """`light:SEED`, `script:SEED`, or any market the venue itself can open. ConfigError for what names none."""
+    """`light:SEED`, `busy:SEED`, `script:SEED`, or any market the venue itself can open. ConfigError for what names none."""
     kind, _, rest = spec.partition(":")
-    if kind not in ("light", "script"):
+    if kind not in _KINDS:
         return open_market(spec)
     if not rest.isdecimal():
         raise ConfigError(f"market {spec!r}: the seed is a whole number")
-    return LightMarket(int(rest)) if kind == "light" else ScriptMarket(int(rest))
+    return _KINDS[kind](int(rest))

@@ -8,13 +8,16 @@ import re
 from collections import Counter
 from collections.abc import Callable, Generator
 from functools import cache
+from itertools import accumulate
 from random import Random
 from typing import Any
 
 from gridops.adapters.ccxt_client import Reply, VenueSettings
 from gridops.adapters.clock import Clock
+from gridops.adapters.venue_codes import error_number
 from gridops.adapters.venue_wire import Wire
 from gridops.domain.values import record
+from gridops.sim.link_faults import CallRule
 from gridops.sim.scheduler import MS, Link, Scheduler
 from gridops.venue.core import VenueCore, VenueError
 
@@ -37,6 +40,14 @@ class RestFaults:
     """503, execution unknown, and nothing was done."""
     late_request: int = 0
     """Held on its way for seconds: recvWindow must stop it."""
+
+
+@cache
+def _bounds(faults: RestFaults) -> tuple[tuple[int, str], ...]:
+    """Running sums of the chances, by name."""
+    names = RestFaults.__slots__  # type: ignore[attr-defined]
+    sums = accumulate(getattr(faults, name) for name in names)
+    return tuple(zip(sums, names, strict=True))
 
 
 @record
@@ -127,6 +138,10 @@ class RestLink:
         """Trades that no history lists."""
         self.on_write: Callable[[str, str, dict[str, Any]], None] = lambda _m, _p, _q: None
         """Told of every order-changing request at the instant it leaves the process."""
+        self.rule_for: Callable[[str, str, dict[str, Any]], CallRule | None] = lambda _m, _p, _q: None
+        """Asked for every call: the rule that has it, if any."""
+        self.on_refusal: Callable[[str, str, int], None] = lambda _m, _p, _c: None
+        """Told of every order request, or leg of one, that the venue itself refuses: method, path, its code."""
 
     def exchange(self, ask: Ask, done: Done) -> None:
         """Carry one call; `done` gets exactly one reply, an empty one after the client's time-out."""
@@ -144,14 +159,15 @@ class RestLink:
 
         gave_up = Reply()
         gave_up.failure = "RequestTimeout"
-        fate = self._fate()
+        rule = self.rule_for(method, path, ask.params)
+        fate = rule.fate if rule and rule.fate else self._fate()
         if self.down or fate == "drop_request":
             self._scheduler.after(self._timeout_ns, lambda: once(gave_up))
             return
         delay_ns = self._there.delay_ns()
         if fate == "late_request":
             delay_ns += self._chance.randint(500, 6_000) * MS
-        self._scheduler.after(delay_ns, lambda: self._arrive(ask, signed, method, path, fate, once))
+        self._scheduler.after(delay_ns, lambda: self._arrive(ask, signed, method, path, fate, once, rule))
         self._scheduler.after(self._timeout_ns, lambda: once(gave_up))
 
     def by_another_hand(self, method: str, path: str, params: dict[str, Any]) -> Reply:
@@ -162,19 +178,24 @@ class RestLink:
 
     def _fate(self) -> str:
         rolled = self._chance.randrange(1_000_000)
-        faults = self.faults
-        for name in RestFaults.__slots__:  # type: ignore[attr-defined]
-            rolled -= getattr(faults, name)
-            if rolled < 0:
+        for below, name in _bounds(self.faults):
+            if rolled < below:
                 self.struck += 1
-                return str(name)
+                return name
         return ""
 
-    def _arrive(self, ask: Ask, signed: bool, method: str, path: str, fate: str, once: Done) -> None:
+    def _arrive(
+        self, ask: Ask, signed: bool, method: str, path: str, fate: str, once: Done, rule: CallRule | None
+    ) -> None:
         reply = self._refusal(ask, signed, fate) or self._refused(method, path)
+        if reply is None and rule is not None and rule.before is not None:
+            reply = rule.before(method, path, ask.params)
         if reply is None:
             reply = self._answer(method, path, ask.params, signed)
             self._pump()
+            self._tell_refusals(method, path, reply)
+        if rule is not None and rule.after is not None:
+            reply = rule.after(path, ask.params, reply)
         if fate == "hidden_success":
             reply = _said(503, {"code": -1007, "msg": "Timeout waiting for response from backend server."})
         if fate == "drop_reply" or self.down:
@@ -182,7 +203,15 @@ class RestLink:
         weight, until_ms = self.used_weight
         if self._venue_ms() < until_ms:
             reply.headers = {**reply.headers, "X-MBX-USED-WEIGHT-1M": str(weight)}
-        self._scheduler.after(self._back.delay_ns(), lambda: once(reply))
+        held_ns = rule.hold_ms * MS if rule is not None else 0
+        self._scheduler.after(self._back.delay_ns() + held_ns, lambda: once(reply))
+
+    def _tell_refusals(self, method: str, path: str, reply: Reply) -> None:
+        if method != "GET" and "order" in path.lower():
+            legs = reply.payload if isinstance(reply.payload, list) else [reply.payload]
+            for leg in legs:
+                if number := error_number(leg):
+                    self.on_refusal(method, path, number)
 
     def _refused(self, method: str, path: str) -> Reply | None:
         now_ms = self._venue_ms()

@@ -10,7 +10,7 @@ from functools import partial
 from gridops.domain.values import record
 from gridops.sim import pool
 from gridops.sim.day import Day
-from gridops.sim.faults import STORM, FaultRates, scaled
+from gridops.sim.faults import DENSE, STORM, FaultRates, scaled
 from gridops.sim.judge import Violation
 
 DAY_MARKET_EVENTS, DAY_ORDER_EVENTS, DAY_FAULTS = 2_000, 200, 40
@@ -88,6 +88,12 @@ def _report(day: Day, digest: str, broken: str, name: str) -> SimReport:
     )
 
 
+def run_seed(seed: int, *, hours: float, kind: str = "light", intensity: int = 1) -> SimReport:
+    """One seed of a sweep, by the words of the command line alone."""
+    rates = DENSE if kind == "busy" else STORM
+    return run_day(seed, hours=hours, faults=scaled(rates, intensity), market=f"{kind}:{seed}")
+
+
 def run_seeds(
     first: int,
     count: int,
@@ -96,11 +102,15 @@ def run_seeds(
     say: Callable[[str], None],
     intensity: int = 1,
     jobs: int = 1,
+    kind: str = "light",
     progress: Callable[[str], None] = lambda _: None,
 ) -> int:
-    """Run seeds, one day each; the number that broke an invariant. A failing one is said when it is known."""
+    """Run seeds, one day each; the number that broke an invariant. A failing one is said when it is known.
+
+    `kind` is the market: "light", or "busy" with as many faults as belong to it.
+    """
     failed, days, virtual_ms, checks, cpu_ns = 0, 0, 0, 0, 0
-    work = partial(run_day, hours=hours, faults=scaled(STORM, intensity))
+    work = partial(run_seed, hours=hours, kind=kind, intensity=intensity)
     for number, (report, took_ns) in enumerate(pool.each(work, range(first, first + count), jobs=jobs), 1):
         cpu_ns += took_ns
         days += report.days_milli
@@ -108,7 +118,7 @@ def run_seeds(
         checks += report.checks
         if report.violation:
             failed += 1
-            same = f"--first-seed {report.seed} --seeds 1 --hours {hours} --intensity {intensity}"
+            same = f"--first-seed {report.seed} --seeds 1 --hours {hours} --intensity {intensity} --market {kind}"
             say(f"FAILED {report.violation}; again: python -m gridops.sim {same}")
         if number % 10 == 0:
             progress(f"{number} of {count} seeds, {failed} failed, {checks} checks")

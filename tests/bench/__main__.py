@@ -16,6 +16,7 @@ ROWS = {
     "B6": "b6_frame_to_order",
     "B7": "b7_cold_process",
     "B8": "b8_journal",
+    "B9": "b9_simulation",
     "B10": "b10_venue_core",
     "B11": "b11_rules",
 }
