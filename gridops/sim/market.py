@@ -182,7 +182,7 @@ _KINDS: dict[str, type[LightMarket]] = {"light": LightMarket, "busy": BusyMarket
 
 
 def open_sim_market(spec: str) -> MarketSource:
-    """`light:SEED`, `busy:SEED`, `script:SEED`, or any market the venue itself can open. ConfigError for what names none."""
+    """`light:SEED`, `busy:SEED`, `script:SEED`, or a market the venue can open. ConfigError for what names none."""
     kind, _, rest = spec.partition(":")
     if kind not in _KINDS:
         return open_market(spec)
