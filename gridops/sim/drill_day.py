@@ -19,9 +19,10 @@ from gridops.domain.vocabulary import OperatorCommand
 from gridops.errors import ConfigError
 from gridops.runtime.ports import Bundles, Sink
 from gridops.runtime.state import EngineState
-from gridops.sim.day import ACCOUNT, TAG, WARM_NS, Day
+from gridops.sim.day import ACCOUNT, TAG, WARM_NS
 from gridops.sim.drill_spec import Drill
 from gridops.sim.drill_tape import Leg, Tape
+from gridops.sim.fault_day import FaultDay
 from gridops.sim.faults import CALM
 from gridops.sim.judge import Violation
 from gridops.sim.market import ScriptMarket
@@ -35,7 +36,7 @@ OPENING_WALLET = Decimal(20_000)
 SETTLE_ROUNDS = 36
 
 
-class DrillDay(Day):
+class DrillDay(FaultDay):
     """One drill, one seed."""
 
     def __init__(self, drill: Drill, seed: int) -> None:
@@ -92,6 +93,7 @@ class DrillDay(Day):
 
     def do(self, verb: str, args: dict[str, Any], name: str) -> None:
         """Carry one word out. `name` is the step's, which an operator's request bears as its id."""
+        self.step = name
         if verb in _OPERATOR:
             self._operator(_OPERATOR[verb], name, **args)
         elif verb == "sync":
@@ -144,6 +146,7 @@ class DrillDay(Day):
         """A name for a moment."""
 
     def verb_calm(self) -> None:
+        self.struck_by.end()
         self.rest.faults, self.rest.down, self.rest.banned_until_ms = RestFaults(), False, 0
         self.rest.refusals.clear()
         self.rest.used_weight = (0, 0)

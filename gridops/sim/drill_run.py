@@ -12,6 +12,7 @@ from gridops.domain.records import Transition
 from gridops.domain.values import record
 from gridops.sim.day import ACCOUNT, WARM_NS
 from gridops.sim.drill_day import DrillDay
+from gridops.sim.drill_fault_words import STRIKING
 from gridops.sim.drill_rows import RowsWalked, rows_walked
 from gridops.sim.drill_script import Script
 from gridops.sim.drill_spec import Drill
@@ -94,6 +95,8 @@ def run_drill(
         end_ms=end_ms,
         amend_legs=legs,
         named=day.rest.named,
+        asked=day.asked,
+        refused=day.refused,
         income=tuple(row for row in day.core.truth()["income"] if row["account"] == ACCOUNT),
         start_ms=day.start_ms,
     )
@@ -103,6 +106,11 @@ def run_drill(
 def _report(day: DrillDay, script: Script, scene: Scene, violation: str, digest: str) -> DrillReport:
     drill, unit = scene.drill, day.instruments[0].unit
     checks = judge(scene)
+    checks[:0] = [
+        Check(ok=False, says=f"the fault of {step.name} strikes: it never did")
+        for step in drill.steps
+        if step.do in STRIKING and step.name in script.done and not day.struck(step.name)
+    ]
     if not script.complete:
         why = script.stuck or "the run was over"
         checks.insert(0, Check(ok=False, says=f"every step is done: {script.next_step()} was not: {why}"))

@@ -35,9 +35,14 @@ class VenuePoint:
     """The venue's truth after something changed there."""
 
     at_ms: int
-    risk_rests: bool
+    risk: int
+    """Own orders that may raise risk."""
     position: int
     worst_units: int
+
+    @property
+    def risk_rests(self) -> bool:
+        return self.risk > 0
 
 
 @value
@@ -92,10 +97,10 @@ class Tape:
     def look(self) -> None:
         """Something happened at the venue."""
         judge = self._judge
-        point = VenuePoint(self._now_ms(), judge.risk_rests(), judge.position, judge.worst_units())
+        point = VenuePoint(self._now_ms(), judge.risks(), judge.position, judge.worst_units())
         last = self.points[-1] if self.points else None
-        changed = last is None or (last.risk_rests, last.position, last.worst_units) != (
-            point.risk_rests,
+        changed = last is None or (last.risk, last.position, last.worst_units) != (
+            point.risk,
             point.position,
             point.worst_units,
         )
@@ -117,4 +122,4 @@ class Tape:
     def point_at(self, at_ms: int) -> VenuePoint:
         """The venue's truth as of a moment."""
         before = [point for point in self.points if point.at_ms <= at_ms]
-        return before[-1] if before else VenuePoint(0, False, 0, 0)
+        return before[-1] if before else VenuePoint(0, 0, 0, 0)

@@ -5,7 +5,7 @@ engine's memory.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -24,10 +24,12 @@ from gridops.domain.records import (
 from gridops.domain.values import record
 from gridops.domain.vocabulary import FsmState, OpKind
 from gridops.sim.drill_cases import judge_cases
+from gridops.sim.drill_fault_verdict import FAULT_JUDGES
 from gridops.sim.drill_rows import rows_walked
 from gridops.sim.drill_spec import Cue, Drill, Expect, parse_cue
 from gridops.sim.drill_tape import Leg, Tape
 from gridops.sim.drill_words import EXPECTS
+from gridops.sim.fault_day import Asked
 
 UNATTRIBUTED = "unattributed"
 OPENING = (FsmState.ACTIVE, FsmState.THROTTLED)
@@ -57,6 +59,10 @@ class Scene:
     """Amends that left the process."""
     named: Mapping[str, int]
     """Requests that left, by the symbol they name."""
+    asked: Sequence[Asked]
+    """Every request that left."""
+    refused: Sequence[Asked]
+    """Order requests the venue itself refused."""
     income: tuple[Mapping[str, str], ...]
     """The account's income rows by the venue, as its API shows them."""
     start_ms: int
@@ -149,6 +155,9 @@ def _check(scene: Scene, expect: Expect) -> Check:
     anchor = scene.anchor_ms(since) if isinstance(since, str) else 0
     if anchor is None:
         return Check(ok=False, says=f"{EXPECTS[expect.that].says}: `{since}` never came")
+    if expect.that in FAULT_JUDGES:
+        held, says = FAULT_JUDGES[expect.that](scene, anchor, expect.args)
+        return Check(ok=held, says=says)
     return _JUDGES[expect.that](scene, anchor, expect.args)
 
 
@@ -394,7 +403,7 @@ _JUDGES: Mapping[str, Callable[[Scene, int, Mapping[str, Any]], Check]] = {
     "requests": _requests,
     "router_cases": _router_cases,
 }
-assert _JUDGES.keys() == EXPECTS.keys()
+assert _JUDGES.keys() | FAULT_JUDGES.keys() == EXPECTS.keys()
 
 
 def _timed(says: str, took_ms: int, args: Mapping[str, Any], detail: str = "") -> Check:

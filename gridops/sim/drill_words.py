@@ -8,36 +8,12 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from gridops.decide import signals
-from gridops.domain.values import value
 from gridops.domain.vocabulary import Decision, FsmEvent, FsmReason, FsmState, MismatchKind, RouterReason
 from gridops.errors import ConfigError
+from gridops.sim.drill_arg import Arg, Word
+from gridops.sim.drill_fault_words import FAULT_EXPECTS, FAULT_VERBS
 
-Value = int | Decimal | str | bool | tuple[str, ...] | dict[str, str]
-
-
-@value
-class Arg:
-    """One argument. `kind` is seconds, integer, number, word, words, text, flag or table.
-
-    A pair of numbers where one is expected is a range: each seed draws its own value from it.
-    """
-
-    kind: str
-    says: str
-    default: Value | None = None
-    required: bool = False
-    words: tuple[str, ...] = ()
-    low: Decimal = Decimal(0)
-    high: Decimal = Decimal(10) ** 12
-
-
-@value
-class Word:
-    """A verb or an expectation."""
-
-    says: str
-    args: Mapping[str, Arg]
-
+__all__ = ["EXPECTS", "VERBS", "Arg", "Word", "arguments"]
 
 _STATES = tuple(state.value for state in FsmState)
 _REASONS = tuple(reason.value for reason in FsmReason)
@@ -187,6 +163,7 @@ VERBS: Mapping[str, Word] = {
             "ttl_s": Arg("seconds", "until it expires", Decimal(3_600)),
         },
     ),
+    **FAULT_VERBS,
 }
 
 _ANCHOR = Arg("text", "what within_s counts from: a step's name, or a cue such as `state DEGRADED`", default="fault")
@@ -310,6 +287,7 @@ EXPECTS: Mapping[str, Word] = {
             "least": Arg("integer", "cases", 1),
         },
     ),
+    **FAULT_EXPECTS,
 }
 
 
@@ -365,7 +343,7 @@ def _number(where: str, arg: Arg, value: object) -> object:
     whole = arg.kind == "integer"
     if isinstance(value, bool) or not isinstance(value, int if whole else int | Decimal):
         raise ConfigError(f"{where} = {value!r} is refused", hint="allowed: a whole number" if whole else "a number")
-    if not arg.low <= value <= arg.high:
+    if not Decimal(value).is_finite() or not arg.low <= value <= arg.high:
         raise ConfigError(f"{where} = {value} is refused", hint=f"allowed: {arg.low} to {arg.high}")
     return value if whole else Decimal(value)
 

@@ -31,6 +31,17 @@ def fill_order(world: World, account: Account, symbol: str, params: dict[str, An
     return part
 
 
+def end_order(world: World, account: Account, symbol: str, params: dict[str, Any], status: str) -> bool:
+    """The venue ends exactly this order by itself, with the status given; False when it does not rest."""
+    market = world.market(symbol)
+    order = ordering.find(world, account, market, params, "origClientOrderId")
+    if order is None or not order.resting:
+        return False
+    execution = "CANCELED" if status == "CANCELED" else "EXPIRED"
+    matching.close(world, market, order, status, execution)
+    return True
+
+
 def liquidate(world: World, account: Account, symbol: str) -> None:
     """Take the account over as if its margin were gone, isolated positions of the symbol with it."""
     market = world.market(symbol)
@@ -145,7 +156,7 @@ def _state(world: World, market: Market, bids: dict[int, int], asks: dict[int, i
 
 
 BY_ACCOUNT: dict[str, Callable[..., Any]] = {
-    "fill_order": fill_order, "liquidate": liquidate, "deleverage": deleverage,
+    "fill_order": fill_order, "end_order": end_order, "liquidate": liquidate, "deleverage": deleverage,
 }  # fmt: skip
 BY_SYMBOL: dict[str, Callable[..., Any]] = {
     "fund_now": fund_now, "set_filter": set_filter, "hold_mark": hold_mark, "release_mark": release_mark,

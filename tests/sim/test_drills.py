@@ -13,6 +13,8 @@ from gridops.decide import conditions
 from gridops.errors import ConfigError
 from gridops.sim.drill_catalogue import FILE, catalogue, read_catalogue
 from gridops.sim.drill_day import DrillDay
+from gridops.sim.drill_fault_verdict import FAULT_JUDGES
+from gridops.sim.drill_fault_words import STRIKING
 from gridops.sim.drill_run import run_drill
 from gridops.sim.drill_spec import _STEP, Drill, parse, parse_cue, read_drill
 from gridops.sim.drill_verdict import _JUDGES
@@ -41,6 +43,10 @@ def small(**changed: Any) -> Drill:
         ({"colour": "red"}, ["colour", "'red'", "run_s"]),
         ({"name": "other"}, ["name", "'other'", "small"]),
         ({"tier": "cloud"}, ["tier", "'cloud'", "virtual"]),
+        ({"step": [{"do": "call_fault", "fault": "fire"}]}, ["fault", "fire", "reset"]),
+        ({"step": [{"do": "frames_lost", "event": "x"}]}, ["event", "'x'", "ACCOUNT_UPDATE"]),
+        ({"expect": [{"that": "journal", "record": "Diary"}]}, ["record", "Diary", "OrderMoved"]),
+        ({"expect": [{"that": "rests", "at": "nowhere"}]}, ["nowhere"]),
         ({"covers": ["F-1"]}, ["covers", "F-1", "X-01"]),
         ({"listed": "ETHUSDT"}, ["listed", "ETHUSDT", "list"]),
         ({"seeds": [-1]}, ["seeds", "-1"]),
@@ -82,7 +88,7 @@ def test_every_word_of_the_catalogue_is_carried_out_and_judged() -> None:
     operator = {"pause", "resume", "ack", "kill", "stop", "sync", "sync_apply"}
     methods = {name.removeprefix("verb_") for name in dir(DrillDay) if name.startswith("verb_")}
     assert methods | operator == set(VERBS) and not methods & operator
-    assert set(_JUDGES) == set(EXPECTS)
+    assert set(_JUDGES) | set(FAULT_JUDGES) == set(EXPECTS)
 
 
 def test_no_argument_bears_the_name_of_a_key_that_the_step_or_the_expectation_has_itself() -> None:
@@ -201,6 +207,10 @@ def test_each_expectation_is_met_by_what_holds_and_failed_by_what_does_not() -> 
         {"that": "amends_exact", "least": 0},
         {"that": "requests", "symbol": "ETHUSDT"},
         {"that": "router_cases", "reasons": ["kill"]},
+        {"that": "journal", "record": "Transition", "where": {"to_state": "DEGRADED"}, "most": 1},
+        {"that": "calls", "method": "POST", "path": "batchorders", "least": 2, "since": "fault", "until": "word"},
+        {"that": "refusals", "most": 0},
+        {"that": "rests", "at": "word", "least": 8, "most": 8},
         {"that": "books_equal"},
     ]
     failed: list[dict[str, Any]] = [
@@ -231,6 +241,14 @@ def test_each_expectation_is_met_by_what_holds_and_failed_by_what_does_not() -> 
         {"that": "remedied", "remedy": "import_trades", "within_s": 100},
         {"that": "trips", "since": "start"},
         {"that": "flat", "since": "state EMERGENCY", "within_s": 100},
+        {"that": "journal", "record": "Transition", "where": {"to_state": "EMERGENCY"}},
+        {"that": "journal", "record": "Wrote", "most": 1},
+        {"that": "calls", "method": "PUT", "least": 1},
+        {"that": "calls", "method": "POST", "most": 1},
+        {"that": "refusals", "least": 1},
+        {"that": "rests"},
+        {"that": "rests", "at": "word", "most": 7},
+        {"that": "rests", "at": "state EMERGENCY", "least": 0},
     ]
     checks = run_drill(small(step=step, expect=[*met, *failed], run_s=100), 1).checks
     assert [check.says for check in checks[: len(met)] if not check.ok] == []
@@ -267,6 +285,34 @@ def test_a_step_that_never_comes_due_fails_the_drill() -> None:
     step = [{"after": "state EMERGENCY", "within_s": 3, "do": "ack"}]
     report = run_drill(small(step=step, expect=[{"that": "ends_in", "states": ["ACTIVE"]}]), 1)
     assert not report.ok and "state EMERGENCY" in report.checks[0].says
+
+
+_ANY: dict[str, dict[str, Any]] = {
+    "call_fault": {"fault": "reset", "path": "order"},
+    "call_slow": {"hold_s": 1, "path": "order"},
+    "call_refuse": {"code": -2019, "method": "POST"},
+    "batch_mixed": {},
+    "call_stale": {"path": "openOrders"},
+    "call_change": {"field": "time", "method": "GET", "path": "openOrders"},
+    "call_omit": {"path": "openOrders"},
+    "row_added": {"row": {"symbol": "NEWUSDT"}},
+    "fill_at": {"method": "PUT"},
+    "frames_lost": {"event": "ORDER_TRADE_UPDATE"},
+    "frames_twice": {"event": "markPriceUpdate"},
+    "frames_late": {"event": "bookTicker", "wait_s": 1},
+    "frames_mixed": {"event": "ACCOUNT_UPDATE", "wait_s": 1},
+    "frames_changed": {"event": "ORDER_TRADE_UPDATE", "field": "o.X"},
+}
+
+
+@pytest.mark.parametrize("verb", sorted(STRIKING - {"own_ended"}))
+def test_a_fault_that_never_struck_fails_its_drill(verb: str) -> None:
+    """The engine is gone when the rule begins and the market ends with it: nothing is there to be struck."""
+    step = [{"at_s": 0, "do": "crash", "away_s": 100}, {"do": verb, "name": "fault", **_ANY[verb]}]
+    if verb.startswith("frames") and _ANY[verb]["event"] in ("markPriceUpdate", "bookTicker"):
+        step[1]["skip"] = 10**6
+    checks = run_drill(small(step=step, expect=[{"that": "refusals", "most": 0}], run_s=1), 1).checks
+    assert [check.says for check in checks if not check.ok] == ["the fault of fault strikes: it never did"]
 
 
 def test_numbers_keep_their_digits() -> None:
