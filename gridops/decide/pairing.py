@@ -102,7 +102,7 @@ def _rank_to_rank(targets: list[Target], orders: list[Order], ctx: RouteContext)
     """Is pairing by rank surely best? With equal counts every other matching leaves a target and an order over.
 
     That costs more than one change, so it must spare two. It cannot when at most one pair changes, nor when no changed
-    target could be served by any order as it rests.
+    target could be served by any order as it rests, nor when no changed order could be kept for any target.
     """
     band, lots_pct, now_ms = ctx.band_ticks, ctx.rules.hold_lots_pct, ctx.now_ms
     changed: list[int] = []
@@ -115,7 +115,9 @@ def _rank_to_rank(targets: list[Target], orders: list[Order], ctx: RouteContext)
         if target.wait_until_ms > now_ms:
             return False
         changed.append(index)
-    return len(changed) < 2 or not any(_servable(targets[index], index, orders, ctx) for index in changed)
+    if len(changed) < 2 or not any(_servable(targets[index], index, orders, ctx) for index in changed):
+        return True
+    return _near_enough(targets, orders) and not any(_useful(orders[index], index, targets, ctx) for index in changed)
 
 
 def _servable(target: Target, rank: int, orders: list[Order], ctx: RouteContext) -> bool:
@@ -132,15 +134,55 @@ def _servable(target: Target, rank: int, orders: list[Order], ctx: RouteContext)
     return False
 
 
+def _useful(order: Order, rank: int, targets: list[Target], ctx: RouteContext) -> bool:
+    """The same from the other side: could the order be kept for any target? Targets are sorted by price."""
+    low, high = order.price_ticks - ctx.band_ticks, order.price_ticks + ctx.band_ticks
+    rest, lots_pct = order.remaining, ctx.rules.hold_lots_pct
+    while rank > 0 and targets[rank - 1].price_ticks >= low:
+        rank -= 1
+    for target in targets[rank:]:
+        if target.price_ticks > high:
+            break
+        if target.price_ticks >= low and abs(rest - target.lots) * 100 <= lots_pct * target.lots:
+            return True
+    return False
+
+
+def _near_enough(targets: list[Target], orders: list[Order]) -> bool:
+    """Does a detour cost more than all distances together? Both sorted by price, neither empty."""
+    highest = max(targets[-1].price_ticks, orders[-1].price_ticks)
+    lowest = min(targets[0].price_ticks, orders[0].price_ticks)
+    return 2 * (highest - lowest) * (len(targets) + len(orders)) < _DETOUR
+
+
 def _match_cohort(targets: list[Target], orders: list[Order], found: Pairing, ctx: RouteContext) -> None:
-    band, lots_pct = ctx.band_ticks, ctx.rules.hold_lots_pct
-    now_ms = ctx.now_ms
     prices = [expected_ticks(order) for order in orders]
     rests = [order.remaining for order in orders]
     if prices != sorted(prices):
         ranked = sorted(range(len(orders)), key=lambda index: (prices[index], orders[index].client_id))
         orders = [orders[index] for index in ranked]
         prices, rests = [prices[index] for index in ranked], [rests[index] for index in ranked]
+    low, high = _peeled(targets, prices, rests, ctx)
+    found.pairs += zip(targets[:low], orders[:low], strict=True)
+    sure = list(zip(targets[len(targets) - high :], orders[len(orders) - high :], strict=True))
+    targets, orders = targets[low : len(targets) - high], orders[low : len(orders) - high]
+    if targets and orders:
+        prices, rests = prices[low : len(prices) - high], rests[low : len(rests) - high]
+        targets, orders = _match_rest(targets, orders, prices, rests, found, ctx)
+    found.pairs += sure
+    _recycle(targets, orders, found, ctx)
+
+
+def _match_rest(
+    targets: list[Target],
+    orders: list[Order],
+    prices: list[int],
+    rests: list[int],
+    found: Pairing,
+    ctx: RouteContext,
+) -> tuple[list[Target], list[Order]]:
+    """Pair what the matching pairs, and return what it leaves over."""
+    band, lots_pct, now_ms = ctx.band_ticks, ctx.rules.hold_lots_pct, ctx.now_ms
 
     def cost(index: int, other: int) -> int:
         target = targets[index]
@@ -169,7 +211,32 @@ def _match_cohort(targets: list[Target], orders: list[Order], found: Pairing, ct
         found.pairs.append((targets[index], orders[other]))
         left_targets.discard(index)
         left_orders.discard(other)
-    _recycle([targets[i] for i in sorted(left_targets)], [orders[i] for i in sorted(left_orders)], found, ctx)
+    return [targets[i] for i in sorted(left_targets)], [orders[i] for i in sorted(left_orders)]
+
+
+def _peeled(targets: list[Target], prices: list[int], rests: list[int], ctx: RouteContext) -> tuple[int, int]:
+    """How many pairs at the low and at the high end belong together for certain.
+
+    The two first of what is left do when the pair is free of a change and each is nearer to the other than to anything
+    else: in any other matching one of them could come to the other for less, or both are left over (see `matching`).
+    """
+    band, lots_pct, most = ctx.band_ticks, ctx.rules.hold_lots_pct, min(len(targets), len(prices))
+
+    def together(index: int, other: int, step: int, left: int) -> bool:
+        target, price = targets[index], prices[other]
+        off = abs(price - target.price_ticks)
+        if off > band or abs(rests[other] - target.lots) * 100 > lots_pct * target.lots:
+            return False
+        next_target, next_price = index + step, other + step
+        apart = len(targets) - left < 2 or (targets[next_target].price_ticks - price) * step > off
+        return apart and (len(prices) - left < 2 or (prices[next_price] - target.price_ticks) * step > off)
+
+    low = high = 0
+    while low < most and together(low, low, 1, low):
+        low += 1
+    while high < most - low and together(len(targets) - 1 - high, len(prices) - 1 - high, -1, low + high):
+        high += 1
+    return low, high
 
 
 def _free_width(targets: list[Target], prices: list[int], ctx: RouteContext) -> int | None:

@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from gridops.decide.costs import FREE, amend_cost, cost_of, queue_cbps
 from gridops.decide.pairing import pair_up
 from gridops.decide.route_context import RouteContext
-from gridops.decide.router_rules import Case, Rule, judge, shape
+from gridops.decide.router_rules import Case, Limits, Rule, judge, settled_rules, shape
 from gridops.decide.sequence import Exposure, Move, Schedule, make_move, schedule
 from gridops.decide.words import AMEND, CANCEL_REPLACE, NOOP, OPEN, PARTIAL, SELL, UNKNOWN
 from gridops.domain.orders import Order
-from gridops.domain.plan import Choice, Cost, Plan, Target
+from gridops.domain.plan import Choice, Plan, Target
 from gridops.domain.vocabulary import TERMINAL, Decision, RouterReason
 
 __all__ = ["RouteContext", "route"]
@@ -47,7 +47,6 @@ class _Draft:
         "down_ticks",
         "moves",
         "open_cases",
-        "prices",
         "restless",
         "up_ticks",
         "wake_ms",
@@ -55,8 +54,6 @@ class _Draft:
 
     def __init__(self, band_ticks: int) -> None:
         self.band_ticks = band_ticks
-        self.prices: dict[int, Cost] = {}
-        """Amend costs by queue place; most levels share one."""
         self.choices: list[Choice] = []
         self.moves: list[Move] = []
         self.open_cases: list[tuple[Case, Rule]] = []
@@ -93,72 +90,77 @@ def _decide(targets: Sequence[Target], live: list[Order], exposure: Exposure, dr
         exposure.reduce_only[1] > exposure.reducible[1],
     )
     plain = ctx.sweep is None and ctx.allow_increase and not ctx.orphans and not any(excess)
+    limits, settled = Limits(ctx), None
     for target, order in pairing.pairs:
-        if not (plain and _keep(target, order, draft, ctx)):
-            _judge(Case(ctx, target, order, True, excess[order.side is SELL]), draft)
+        kept = _keep(target, order, draft, ctx) if plain else None
+        if kept is False:
+            settled = settled or settled_rules()
+            _judge(Case(ctx, target, order, limits=limits), draft, settled)
+        elif kept is None:
+            _judge(Case(ctx, target, order, True, excess[order.side is SELL], limits), draft)
     for target, order in pairing.crossed:
-        _judge(Case(ctx, target, order, False, excess[order.side is SELL]), draft)
+        _judge(Case(ctx, target, order, False, excess[order.side is SELL], limits), draft)
     for target in pairing.targets:
-        _judge(Case(ctx, target, None), draft)
+        _judge(Case(ctx, target, None, limits=limits), draft)
     for order in pairing.orders:
-        _judge(Case(ctx, None, order), draft)
+        _judge(Case(ctx, None, order, limits=limits), draft)
 
 
-def _keep(target: Target, order: Order, draft: _Draft, ctx: RouteContext) -> bool:
+def _keep(target: Target, order: Order, draft: _Draft, ctx: RouteContext) -> bool | None:
     """The quick way to the commonest rules: an order with a write in flight, and a settled one that rests near enough.
 
-    The table says the same.
+    True: kept, and the table says the same. False: a settled order that does not rest near enough. None: any other.
     """
     state, pending = order.state, order.pending
     if target.wait_until_ms > ctx.now_ms or state is UNKNOWN or (pending is not None and pending.unknown):
-        return False
-    off_ticks = target.price_ticks - order.price_ticks
+        return None
+    to_ticks, from_ticks = target.price_ticks, order.price_ticks
+    off_ticks = to_ticks - from_ticks
     rest = order.lots - order.filled_lots
     off_lots = rest - target.lots
     band = draft.band_ticks
     near = -band <= off_ticks <= band
     settled = pending is None and (state is OPEN or state is PARTIAL)
-    if settled and (not near or abs(off_lots) * 100 > ctx.rules.hold_lots_pct * target.lots):
+    if settled and (not near or (off_lots and abs(off_lots) * 100 > ctx.rules.hold_lots_pct * target.lots)):
         return False
     if near and band - off_ticks < draft.up_ticks:
         draft.up_ticks = band - off_ticks
     if near and band + off_ticks < draft.down_ticks:
         draft.down_ticks = band + off_ticks
+    other, price = None, None
     if not settled:
-        draft.choices.append(_kept(target, order, rest, _IN_FLIGHT, None, None))
+        reason = _IN_FLIGHT
     elif off_ticks or off_lots:
-        price = draft.prices.get(rest) if order.ahead_lots < 0 else amend_cost(rest, queue_cbps(order, ctx))
-        if price is None:
-            price = draft.prices[rest] = amend_cost(rest)
-        draft.choices.append(_kept(target, order, rest, _WITHIN, AMEND, price))
+        reason, other = _WITHIN, AMEND
+        price = amend_cost(rest, queue_cbps(order, ctx) if order.ahead_lots >= 0 else 0)
     else:
-        draft.choices.append(_kept(target, order, rest, _UNCHANGED, None, None))
+        reason = _UNCHANGED
+    symbol, level, side, ident, ahead = target.symbol, target.level, target.side, order.client_id, order.ahead_lots
+    draft.choices.append(
+        Choice(
+            symbol,
+            level,
+            NOOP,
+            reason,
+            side,
+            ident,
+            from_ticks,
+            rest,
+            to_ticks,
+            target.lots,
+            FREE,
+            None,
+            0,
+            other,
+            price,
+            ahead,
+        )
+    )
     return True
 
 
-def _kept(
-    target: Target, order: Order, rest: int, reason: RouterReason, other: Decision | None, price: Cost | None
-) -> Choice:
-    return Choice(
-        symbol=target.symbol,
-        level=target.level,
-        decision=NOOP,
-        reason=reason,
-        side=target.side,
-        client_id=order.client_id,
-        from_ticks=order.price_ticks,
-        from_lots=rest,
-        to_ticks=target.price_ticks,
-        to_lots=target.lots,
-        cost=FREE,
-        runner_up=other,
-        runner_up_cost=price,
-        ahead_lots=order.ahead_lots,
-    )
-
-
-def _judge(case: Case, draft: _Draft) -> None:
-    rule = shape(judge(case))
+def _judge(case: Case, draft: _Draft, rules: tuple[Rule, ...] | None = None) -> None:
+    rule = shape(judge(case), rules)
     if rule.decision is not NOOP:
         draft.open_cases.append((case, rule))
         return
@@ -224,29 +226,27 @@ def _moved(move: Move, draft: _Draft) -> Choice:
 def _choice(
     case: Case, decision: Decision, reason: RouterReason, retry_ms: int, refused: Move | None, other: Decision | None
 ) -> Choice:
-    order, target = case.order, case.target
-    rest = order.remaining if order is not None else 0
-    working, wanted = order is not None, target is not None
+    order, rest = case.order, case.rest
+    working, wanted = order is not None, case.target is not None
     place_cbps = queue_cbps(order, case.ctx) if order is not None else 0
+    cost = cost_of(decision, working, wanted, rest, place_cbps)
     return Choice(
-        symbol=case.ctx.symbol,
-        level=case.level,
-        decision=decision,
-        reason=reason,
-        side=case.side,
-        client_id=order.client_id if order is not None else "",
-        from_ticks=order.price_ticks if order is not None else 0,
-        from_lots=rest,
-        to_ticks=case.to_ticks,
-        to_lots=case.to_lots,
-        cost=cost_of(decision, working=working, wanted=wanted, queue_lots=rest, queue_cbps=place_cbps),
-        gate=refused.gate if refused is not None else None,
-        retry_ms=retry_ms,
-        runner_up=other,
-        runner_up_cost=None
-        if other is None
-        else cost_of(other, working=working, wanted=wanted, queue_lots=rest, queue_cbps=place_cbps),
-        ahead_lots=order.ahead_lots if order is not None else -1,
+        case.ctx.symbol,
+        case.level,
+        decision,
+        reason,
+        case.side,
+        order.client_id if order is not None else "",
+        order.price_ticks if order is not None else 0,
+        rest,
+        case.to_ticks,
+        case.to_lots,
+        cost,
+        refused.gate if refused is not None else None,
+        retry_ms,
+        other,
+        None if other is None else cost_of(other, working, wanted, rest, place_cbps),
+        order.ahead_lots if order is not None else -1,
     )
 
 

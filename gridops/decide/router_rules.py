@@ -20,56 +20,108 @@ from gridops.domain.vocabulary import Decision, Gate, RouterReason, Side
 _NEVER_SENT = frozenset({INTENT, SENT})
 
 
-@dataclass(slots=True)
+class Limits:
+    """The instrument's limits at one mark in integers, worked out when first asked: most plans ask for none."""
+
+    __slots__ = ("_ctx", "_figures")
+
+    def __init__(self, ctx: RouteContext) -> None:
+        self._ctx = ctx
+        self._figures: tuple[int, int, int] | None = None
+
+    def figures(self) -> tuple[int, int, int]:
+        """Smallest notional in units, highest price of a buy and lowest of a sell in ticks."""
+        if self._figures is None:
+            rules, mark_ticks = self._ctx.instrument, self._ctx.mark_ticks
+            self._figures = (
+                rules.min_notional_units,
+                int((mark_ticks * rules.percent_up).to_integral_value(ROUND_FLOOR)),
+                int((mark_ticks * rules.percent_down).to_integral_value(ROUND_CEILING)),
+            )
+        return self._figures
+
+
 class Case:
-    """One level as the rules see it: an order, a target, or both. Flags are filled by `judge`."""
+    """One level as the rules see it: an order, a target, or both. The flags after `rest` are filled by `judge`."""
 
-    ctx: RouteContext
-    target: Target | None
-    order: Order | None
-    same_cohort: bool = True
-    reduce_excess: bool = False
-    """The reduce-only orders of this side exceed what may be reduced."""
-    to_ticks: int = 0
-    to_lots: int = 0
-    """Remaining quantity wanted."""
-    unknown: bool = False
-    in_flight: bool = False
-    waiting: bool = False
-    price_held: bool = False
-    lots_held: bool = False
-    unchanged: bool = False
-    crosses_book: bool = False
-    filter_refuses: bool = False
-    refused: bool = False
-    shrinks: bool = False
-    """Neither price nor reach grows: same cohort, same price, no more lots than rest now."""
+    __slots__ = (
+        "ctx",
+        "in_flight",
+        "level",
+        "limits",
+        "lots_held",
+        "order",
+        "pair",
+        "price_held",
+        "reduce_excess",
+        "rest",
+        "same_cohort",
+        "shrinks",
+        "side",
+        "target",
+        "to_lots",
+        "to_ticks",
+        "unchanged",
+        "unknown",
+        "waiting",
+    )
 
-    @property
-    def side(self) -> Side:
-        if self.target is not None:
-            return self.target.side
-        assert self.order is not None, "a case has an order or a target"
-        return self.order.side
-
-    @property
-    def level(self) -> int:
-        if self.target is not None:
-            return self.target.level
-        assert self.order is not None, "a case has an order or a target"
-        return self.order.level
-
-    @property
-    def pair(self) -> bool:
-        return self.target is not None and self.order is not None
+    def __init__(
+        self,
+        ctx: RouteContext,
+        target: Target | None,
+        order: Order | None,
+        same_cohort: bool = True,
+        reduce_excess: bool = False,
+        limits: Limits | None = None,
+    ) -> None:
+        """`reduce_excess`: the reduce-only orders of this side exceed what may be reduced."""
+        leader = target if target is not None else order
+        assert leader is not None, "a case has an order or a target"
+        self.ctx, self.target, self.order = ctx, target, order
+        self.same_cohort, self.reduce_excess = same_cohort, reduce_excess
+        self.limits = limits
+        self.side, self.level = leader.side, leader.level
+        self.pair = target is not None and order is not None
+        self.rest = order.lots - order.filled_lots if order is not None else 0
+        self.to_ticks = self.to_lots = 0
+        """`to_lots` is the remaining quantity wanted."""
+        self.unknown = self.in_flight = self.waiting = False
+        self.price_held = self.lots_held = self.unchanged = False
+        self.shrinks = False
+        """Neither price nor reach grows: same cohort, same price, no more lots than rest now."""
 
     @property
     def held(self) -> bool:
-        return self.pair and self.same_cohort and self.price_held and self.lots_held
+        return self.price_held and self.lots_held and self.pair and self.same_cohort
 
     @property
     def reduces(self) -> bool:
         return self.shrinks or (self.target is not None and self.target.reduce_only)
+
+    @property
+    def crosses_book(self) -> bool:
+        """A post-only order at the target would take."""
+        target = self.target
+        return target is not None and target.tif is GTX and crosses_book(target.side, target.price_ticks, self.ctx)
+
+    @property
+    def filter_refuses(self) -> bool:
+        """The venue's filters would refuse the target."""
+        target, order = self.target, self.order
+        if target is None:
+            return False
+        filled = order.filled_lots if order is not None and self.same_cohort else 0
+        return not passes_filters(target, self.to_lots, self.to_lots + filled, self.ctx, self.limits)
+
+    @property
+    def refused(self) -> bool:
+        """The venue refused the same so often that it is only probed, and the probe is not due."""
+        ctx, target = self.ctx, self.target
+        if not ctx.refused or target is None:
+            return False
+        refusals, probe_ms = ctx.refused.get((target.level, target.side), (0, 0))
+        return refusals >= ctx.rules.refusals_before_probe and ctx.now_ms < probe_ms
 
 
 @record
@@ -77,6 +129,9 @@ class Rule:
     reason: RouterReason
     decision: Decision
     applies: Callable[[Case], bool]
+    settled: bool = True
+    """Asked about a settled pair too: same cohort, no write in flight, nothing waited for, not where it is wanted, in a
+    plan that sweeps nothing, forbids nothing and reduces no excess."""
 
 
 @dataclass(slots=True)
@@ -88,6 +143,10 @@ class Admission:
     no_room: bool = False
     no_budget: bool = False
 
+    @property
+    def free(self) -> bool:
+        return self.gate is None and not (self.crosses_own or self.no_room or self.no_budget)
+
 
 @record
 class AdmissionRule:
@@ -97,35 +156,31 @@ class AdmissionRule:
 
 def judge(case: Case) -> Case:
     """Fill the flags of a case from its order, target and context."""
-    order, target, ctx = case.order, case.target, case.ctx
+    order, target = case.order, case.target
     if order is not None:
-        case.unknown = order.state is UNKNOWN or (order.pending is not None and order.pending.unknown)
-        case.in_flight = order.pending is not None or order.state in _NEVER_SENT
+        pending = order.pending
+        case.unknown = order.state is UNKNOWN or (pending is not None and pending.unknown)
+        case.in_flight = pending is not None or order.state in _NEVER_SENT
     if target is None:
         return case
     case.to_ticks, case.to_lots = target.price_ticks, target.lots
-    case.waiting = target.wait_until_ms > ctx.now_ms
-    case.crosses_book = target.tif is GTX and crosses_book(target.side, target.price_ticks, ctx)
-    refusals, probe_ms = ctx.refused.get((target.level, target.side), (0, 0))
-    case.refused = refusals >= ctx.rules.refusals_before_probe and ctx.now_ms < probe_ms
+    case.waiting = target.wait_until_ms > case.ctx.now_ms
     if order is not None:
         _compare(case, order, target)
-    filled = order.filled_lots if order is not None and case.same_cohort else 0
-    case.filter_refuses = not passes_filters(target, case.to_lots, case.to_lots + filled, ctx)
     return case
 
 
 def _compare(case: Case, order: Order, target: Target) -> None:
-    rest = order.lots - order.filled_lots
+    rest, same_price = case.rest, order.price_ticks == target.price_ticks
     if case.waiting and case.to_lots > rest:
         case.to_lots = rest
-    rules = case.ctx.rules
-    case.unchanged = case.same_cohort and order.price_ticks == target.price_ticks and rest == case.to_lots
+    wanted = case.to_lots
     case.price_held = abs(target.price_ticks - order.price_ticks) <= hold_ticks(order, target, case.ctx)
-    case.lots_held = abs(rest - case.to_lots) * 100 <= rules.hold_lots_pct * case.to_lots
-    if order.reduce_only and case.reduce_excess and rest > case.to_lots:
+    case.lots_held = abs(rest - wanted) * 100 <= case.ctx.rules.hold_lots_pct * wanted
+    if order.reduce_only and case.reduce_excess and rest > wanted:
         case.lots_held = False
-    case.shrinks = case.same_cohort and order.price_ticks == target.price_ticks and case.to_lots <= rest
+    if case.same_cohort and same_price:
+        case.unchanged, case.shrinks = rest == wanted, wanted <= rest
 
 
 def crosses_book(side: Side, price_ticks: int, ctx: RouteContext) -> bool:
@@ -135,7 +190,7 @@ def crosses_book(side: Side, price_ticks: int, ctx: RouteContext) -> bool:
     return price_ticks >= ctx.ask_ticks if side is BUY else price_ticks <= ctx.bid_ticks
 
 
-def passes_filters(target: Target, lots: int, total_lots: int, ctx: RouteContext) -> bool:
+def passes_filters(target: Target, lots: int, total_lots: int, ctx: RouteContext, limits: Limits | None = None) -> bool:
     """PRICE_FILTER, LOT_SIZE (MARKET_LOT_SIZE), MIN_NOTIONAL unless reduce-only, PERCENT_PRICE, symbol status."""
     rules, price = ctx.instrument, target.price_ticks
     if not rules.trading or lots < rules.min_lots or lots <= 0:
@@ -144,11 +199,10 @@ def passes_filters(target: Target, lots: int, total_lots: int, ctx: RouteContext
         return total_lots <= rules.market_max_lots
     if total_lots > rules.max_lots or not rules.min_price_ticks <= price <= rules.max_price_ticks:
         return False
-    if not target.reduce_only and price * lots < rules.min_notional_units:
+    least_units, highest_ticks, lowest_ticks = (limits or Limits(ctx)).figures()
+    if not target.reduce_only and price * lots < least_units:
         return False
-    if target.side is BUY:
-        return price <= int((ctx.mark_ticks * rules.percent_up).to_integral_value(ROUND_FLOOR))
-    return price >= int((ctx.mark_ticks * rules.percent_down).to_integral_value(ROUND_CEILING))
+    return price <= highest_ticks if target.side is BUY else price >= lowest_ticks
 
 
 def _swept(reason: RouterReason) -> Callable[[Case], bool]:
@@ -189,27 +243,30 @@ def _not_amendable(c: Case) -> bool:
 
 _R, _D = RouterReason, Decision
 SHAPE_RULES: tuple[Rule, ...] = (
-    Rule(reason=_R.KILL, decision=_D.CANCEL_REPLACE, applies=_swept(_R.KILL)),
-    Rule(reason=_R.STOP, decision=_D.CANCEL_REPLACE, applies=_swept(_R.STOP)),
-    Rule(reason=_R.FLATTEN, decision=_D.CANCEL_REPLACE, applies=_swept(_R.FLATTEN)),
-    Rule(reason=_R.FROZEN_UNKNOWN, decision=_D.NOOP, applies=lambda c: c.unknown),
-    Rule(reason=_R.FROZEN_IN_FLIGHT, decision=_D.NOOP, applies=lambda c: c.in_flight),
+    Rule(reason=_R.KILL, decision=_D.CANCEL_REPLACE, applies=_swept(_R.KILL), settled=False),
+    Rule(reason=_R.STOP, decision=_D.CANCEL_REPLACE, applies=_swept(_R.STOP), settled=False),
+    Rule(reason=_R.FLATTEN, decision=_D.CANCEL_REPLACE, applies=_swept(_R.FLATTEN), settled=False),
+    Rule(reason=_R.FROZEN_UNKNOWN, decision=_D.NOOP, applies=lambda c: c.unknown, settled=False),
+    Rule(reason=_R.FROZEN_IN_FLIGHT, decision=_D.NOOP, applies=lambda c: c.in_flight, settled=False),
     Rule(
         reason=_R.ORPHAN,
         decision=_D.CANCEL_REPLACE,
         applies=lambda c: c.order is not None and c.order.client_id in c.ctx.orphans,
+        settled=False,
     ),
     Rule(
         reason=_R.STATE_FORBIDS,
         decision=_D.CANCEL_REPLACE,
         applies=lambda c: c.order is not None and not c.ctx.allow_increase and not c.order.reduce_only,
+        settled=False,
     ),
     Rule(
         reason=_R.REFILL_WAIT,
         decision=_D.NOOP,
         applies=lambda c: c.waiting and (c.order is None or c.held),
+        settled=False,
     ),
-    Rule(reason=_R.UNCHANGED, decision=_D.NOOP, applies=lambda c: c.unchanged),
+    Rule(reason=_R.UNCHANGED, decision=_D.NOOP, applies=lambda c: c.unchanged, settled=False),
     Rule(reason=_R.WITHIN_HOLD_BAND, decision=_D.NOOP, applies=lambda c: c.held),
     Rule(reason=_R.PARTIAL_IN_FLIGHT, decision=_D.NOOP, applies=_partial_settling),
     Rule(reason=_R.POST_ONLY_WOULD_CROSS, decision=_D.CANCEL_REPLACE, applies=lambda c: c.pair and c.crosses_book),
@@ -221,15 +278,22 @@ SHAPE_RULES: tuple[Rule, ...] = (
         decision=_D.NOOP,
         applies=lambda c: c.ctx.rate_low and c.pair and not c.reduces,
     ),
-    Rule(reason=_R.IMMUTABLE_FIELD, decision=_D.CANCEL_REPLACE, applies=lambda c: c.pair and not c.same_cohort),
+    Rule(
+        reason=_R.IMMUTABLE_FIELD,
+        decision=_D.CANCEL_REPLACE,
+        applies=lambda c: c.pair and not c.same_cohort,
+        settled=False,
+    ),
     Rule(reason=_R.TARGET_AT_OR_BELOW_FILLED, decision=_D.CANCEL_REPLACE, applies=_target_at_or_below_filled),
     Rule(reason=_R.AMEND_UNSUPPORTED, decision=_D.CANCEL_REPLACE, applies=_not_amendable),
     Rule(reason=_R.AMEND_LIMIT, decision=_D.CANCEL_REPLACE, applies=_near_amend_limit),
     Rule(reason=_R.OUTSIDE_HOLD_BAND, decision=_D.AMEND, applies=lambda c: c.pair and not c.price_held),
     Rule(reason=_R.SIZE_CHANGED, decision=_D.AMEND, applies=lambda c: c.pair),
-    Rule(reason=_R.SURPLUS_LEVEL, decision=_D.CANCEL_REPLACE, applies=lambda c: c.target is None),
-    Rule(reason=_R.REPLACEMENT, decision=_D.CANCEL_REPLACE, applies=lambda c: c.level in c.ctx.replacing),
-    Rule(reason=_R.NEW_LEVEL, decision=_D.CANCEL_REPLACE, applies=lambda c: c.order is None),
+    Rule(reason=_R.SURPLUS_LEVEL, decision=_D.CANCEL_REPLACE, applies=lambda c: c.target is None, settled=False),
+    Rule(
+        reason=_R.REPLACEMENT, decision=_D.CANCEL_REPLACE, applies=lambda c: c.level in c.ctx.replacing, settled=False
+    ),
+    Rule(reason=_R.NEW_LEVEL, decision=_D.CANCEL_REPLACE, applies=lambda c: c.order is None, settled=False),
 )
 """The last four rules leave no case over: a pair, an order alone, or a target alone."""
 
@@ -241,9 +305,14 @@ ADMISSION_RULES: tuple[AdmissionRule, ...] = (
 )
 
 
-def shape(case: Case) -> Rule:
-    """The first rule that applies. A case without one is a hole in the table."""
-    for rule in SHAPE_RULES:
+def settled_rules() -> tuple[Rule, ...]:
+    """What is left of the table for settled pairs; see `Rule.settled`."""
+    return tuple(rule for rule in SHAPE_RULES if rule.settled)
+
+
+def shape(case: Case, rules: tuple[Rule, ...] | None = None) -> Rule:
+    """The first rule that applies, of `rules` or the whole table. A case without one is a hole in the table."""
+    for rule in rules or SHAPE_RULES:
         if rule.applies(case):
             return rule
     raise AssertionError(f"no rule for level {case.level}")
@@ -251,6 +320,8 @@ def shape(case: Case) -> Rule:
 
 def obstacle(admission: Admission) -> RouterReason | None:
     """The first thing that keeps the change from being sent; None when it may go."""
+    if admission.free:
+        return None
     for rule in ADMISSION_RULES:
         if rule.applies(admission):
             return rule.reason

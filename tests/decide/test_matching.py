@@ -104,3 +104,63 @@ def test_the_narrow_table_pairs_a_ladder_as_the_whole_one_does(monkeypatch: pyte
             patched.setattr(pairing, "_free_width", lambda *_: None)
             whole = pairing.pair_up(targets, orders, ctx)
         assert pairing.pair_up(targets, orders, ctx) == whole, f"{number}: {ladder} {held}"
+
+
+def test_pairs_found_at_the_ends_cost_no_more_than_any_pairing_tried_one_by_one() -> None:
+    """Distances inside the band, a change outside it, half a change and a little for each side left over."""
+    chance = random.Random(11)
+    for number in range(400):
+        ladder = sorted(chance.sample(range(10_000, 10_120), chance.randrange(1, 6)))
+        prices = sorted(chance.choices(range(9_980, 10_140), k=chance.randrange(1, 6)))
+        held = [(price, chance.choice((100, 100, 110, 300))) for price in prices]
+        ctx = context(spacing_ticks=20)
+        wanted = [target(level, price, 100) for level, price in enumerate(ladder, start=1)]
+        orders = [order(f"o{n}", n + 1, price, lots) for n, (price, lots) in enumerate(held)]
+
+        def cost(index: int, other: int, ladder: list[int] = ladder, held: list[tuple[int, int]] = held) -> int:
+            price, lots = held[other]
+            distance = abs(ladder[index] - price)
+            kept = distance <= 20 and abs(lots - 100) <= 20
+            return 2 * distance + (kept and lots != 100) + (0 if kept else pairing.CHANGE)
+
+        found = pairing.pair_up(wanted, orders, ctx)
+        best = cheapest(len(ladder), len(held), cost, pairing.GAP)
+        ranked = [(wanted.index(one), orders.index(other)) for one, other in found.pairs]
+        # Leftovers become changes afterwards, one for one; that is not part of the matching.
+        matched = [pair for pair in ranked if cost(*pair) < pairing.CHANGE]
+        kept = max(
+            (sum(cost(*pair) < pairing.CHANGE for pair in pairs), pairs)
+            for pairs in every_matching(len(ladder), len(held))
+            if price_of(pairs, len(ladder), len(held), cost, pairing.GAP) == best
+        )
+        assert len(matched) == kept[0], f"{number}: {ladder} {held}"
+        assert sum(map(sum_of(cost), matched)) <= sum(cost(*p) for p in kept[1] if cost(*p) < pairing.CHANGE), number
+
+
+def sum_of(cost: Cost) -> Callable[[Pair], int]:
+    return lambda pair: cost(*pair)
+
+
+def test_pairing_is_the_same_when_no_pair_is_taken_for_certain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither what the ends give nor what the ranks tell changes a pairing, whatever is in flight or filled."""
+    chance = random.Random(12)
+    for number in range(400):
+        count = chance.randrange(1, 9)
+        targets = [target(level, 10_000 + 20 * level, 100) for level in range(1, count + 1)]
+        shift, lots = chance.choice((0, 3, 19, 25, 41)), (100, 100, 100, 119, 300)
+        orders = [
+            order(
+                f"o{n}",
+                n,
+                10_000 + 20 * n + shift + chance.randrange(4),
+                chance.choice(lots),
+                pending=("amend", 10_000 + 20 * n, 100) if chance.random() < 0.1 else None,
+            )
+            for n in range(1, count + chance.choice((1, 1, 0, 2)))
+        ]
+        ctx = context(spacing_ticks=20)
+        with monkeypatch.context() as patched:
+            patched.setattr(pairing, "_peeled", lambda *_: (0, 0))
+            patched.setattr(pairing, "_useful", lambda *_: True)
+            whole = pairing.pair_up(targets, orders, ctx)
+        assert pairing.pair_up(targets, orders, ctx) == whole, f"{number}: {orders}"
