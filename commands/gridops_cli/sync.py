@@ -114,6 +114,7 @@ def lines(report: "SyncReport", *, in_full: bool) -> list[str]:
     wallets = [[each["asset"], each["local"], each["venue"]] for each in report.plan.get("wallet", ())]
     if wallets:
         shown += ["", *render.table(("asset", "local", "venue"), wallets)]
+    shown += [f"tie-out  {each}" for each in report.plan.get("tieout", {}).get("causes", ())]
     if not report.findings:
         return [*shown, "", "no difference"]
     titles = ("kind", "severity", "symbol", "key", "local", "venue", "remedy")

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from gridops.adapters.metrics import Metrics
-from gridops.decide import drawdown
+from gridops.decide import drawdown, tieout_rows
 from gridops.decide.budget import RateLedger, Window
 from gridops.decide.levels import CONDITIONS
 from gridops.domain.orders import Order
@@ -102,13 +102,15 @@ class StateGauges:
         self._set("margin_ratio", v=Decimal(state.health.margin_ratio_bps) / 10_000)
         base = state.drawdown.baseline
         self._set("drawdown_bps", v=math.nan if base is None else drawdown.drawdown_bps(state.drawdown))
+        rows = tieout_rows.residuals(state.ledger.tie)
         for asset, wallet in state.ledger.venue_wallet.items():
-            self._residual(state, asset, wallet)
+            self._residual(state, asset, wallet, rows.get(asset, Decimal(0)))
 
-    def _residual(self, state: EngineState, asset: str, venue: Decimal) -> None:
+    def _residual(self, state: EngineState, asset: str, venue: Decimal, rows: Decimal) -> None:
+        """The larger of the two: of the wallet, and of rows that both sides booked otherwise."""
         ours = state.ledger.wallet.get(asset)
         if ours is not None and asset in {symbol.instrument.settle_asset for symbol in state.symbols.values()}:
-            self._set("tieout_residual", (asset,), venue - ours)
+            self._set("tieout_residual", (asset,), max(venue - ours, rows, key=abs))
 
     def _symbol(self, state: EngineState, symbol: SymbolState) -> None:
         name = (symbol.symbol,)

@@ -49,6 +49,8 @@ class Suspicion:
     since_ms: int
     reads: int = 1
     confirmed: bool = False
+    stands: bool = False
+    """Of a wallet: a read after complete income was listed still shows it."""
 
 
 @dataclass(slots=True)

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from gridops.decide import budget, drawdown, exposure, sync
 from gridops.decide.health_facts import HealthFacts, SymbolFacts
+from gridops.decide.sync import Suspicion
 from gridops.domain.market import Signal
 from gridops.domain.orders import Order
 from gridops.domain.rules import SyncRules
@@ -16,6 +17,8 @@ DAY_MS = 86_400_000
 SAMPLE_MS = 1_000
 _FREEZING = (MismatchKind.POSITION_QTY, MismatchKind.POSITION_SIDE, MismatchKind.LEVERAGE_CHANGED)
 """Confirmed at WARN they freeze their symbol, at CRITICAL they degrade. Modes have a condition of their own."""
+_NAMED = (MismatchKind.LEVERAGE_CHANGED, MismatchKind.BALANCE_RESIDUAL)
+"""Their figures are no lots."""
 
 
 def equity(state: EngineState) -> Decimal | None:
@@ -238,13 +241,18 @@ def _contradiction(state: EngineState) -> str:
     return ""
 
 
+def _wallet_is_wrong(known: Suspicion) -> bool:
+    """Money that neither fills nor complete income explain concerns every symbol; below the limit it is only told."""
+    return known.kind is MismatchKind.BALANCE_RESIDUAL and known.severity is Severity.CRITICAL and known.stands
+
+
 def _mismatch(state: EngineState, name: str) -> tuple[Severity | None, str]:
     worst: Severity | None = None
     detail = ""
     for known in state.sync.suspicions.values():
-        concerns = known.symbol == name and known.kind in _FREEZING and known.confirmed
-        if concerns and worst is not Severity.CRITICAL:
-            named = "" if known.kind is not MismatchKind.LEVERAGE_CHANGED else f"{known.kind} "
+        concerns = (known.symbol == name and known.kind in _FREEZING) or _wallet_is_wrong(known)
+        if known.confirmed and concerns and worst is not Severity.CRITICAL:
+            named = "" if known.kind not in _NAMED else f"{known.kind} "
             worst, detail = known.severity, f"{named}local {known.local}, venue {known.venue}"
     return worst, detail
 

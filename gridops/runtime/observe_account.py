@@ -6,19 +6,18 @@ Part of `observe`. The first read is the opening entry; after that the venue's f
 from collections.abc import Iterable
 from decimal import Decimal
 
-from gridops.decide import drawdown, roundtrip, sync
+from gridops.decide import drawdown, roundtrip, sync, tieout_rows
+from gridops.decide.ledger import FROM_FILLS
 from gridops.decide.roundtrip import TripBook
 from gridops.decide.sync_table import residual_severity
 from gridops.domain.events import QueryReply
 from gridops.domain.orders import VenueTrade
 from gridops.domain.records import Booked, SyncDone
 from gridops.domain.vocabulary import MismatchKind, QueryKind, Severity
-from gridops.runtime import observe_fills, suspicions
+from gridops.runtime import observe_fills, suspicions, tie
 from gridops.runtime.out import Out
 from gridops.runtime.state import EngineState, SymbolState
 
-NOT_OURS_TO_BOOK = frozenset({"REALIZED_PNL", "COMMISSION"})
-"""Income rows that repeat what fills say; they are booked with the fill."""
 OPENING_MARGIN_MS = 1_000
 """How far a trade's venue time and our estimate of the venue's clock may be apart."""
 INCOME_OVERLAP_MS = 60_000
@@ -161,20 +160,30 @@ def _judge_wallet(state: EngineState, asked: sync.Asked, out: Out) -> None:
             sync.want(state.sync, QueryKind.INCOME, "", state.now_ms)
             kind = MismatchKind.BALANCE_RESIDUAL
             severity = residual_severity(int((ours - theirs) * 1_000_000), int(theirs * 1_000_000))
-            found.add(suspicions.raise_one(state, kind, severity, "", asset, str(ours), str(theirs), out))
+            name = suspicions.raise_one(state, kind, severity, "", asset, str(ours), str(theirs), out)
+            found.add(name)
+            known = state.sync.suspicions[name]
+            listed_ms = state.sync.last_ok.get(sync.slot(QueryKind.INCOME, ""), 0)
+            known.stands = known.stands or known.since_ms + state.rules.sync.settle_ms < listed_ms < asked.boot_ms
     suspicions.clear(state, "", {MismatchKind.BALANCE_RESIDUAL}, found, out)
 
 
-def incomes(state: EngineState, reply: QueryReply, out: Out) -> None:
-    """Book funding, transfers and venue-made rows once each; fills' rows are booked with the fill."""
+def incomes(state: EngineState, reply: QueryReply, asked: sync.Asked, out: Out) -> None:
+    """Book funding, transfers and venue-made rows once each; those that repeat fills are compared with the fills."""
     ledger = state.ledger
     if not ledger.opened:
         return
     for row in sorted(reply.incomes, key=lambda r: (r.at_ms, r.tran_id)):
+        ref = (row.trade_id if row.income_type in FROM_FILLS else "") or row.tran_id
         key = f"{row.income_type}:{row.tran_id}:{row.asset}"
-        if row.income_type in NOT_OURS_TO_BOOK or key in ledger.income_seen or row.at_ms < ledger.income_since_ms:
+        if key in ledger.income_seen or row.at_ms < ledger.income_since_ms:
             continue
         ledger.income_seen[key] = row.at_ms
+        named = (row.income_type, row.symbol, row.asset, ref, row.at_ms, row.amount)
+        tieout_rows.listed(ledger.tie, *named)
+        if row.income_type in FROM_FILLS:
+            continue
+        tieout_rows.booked(ledger.tie, *named)
         observe_fills.add(ledger.wallet, row.asset, row.amount)
         if row.income_type == "FUNDING_FEE":
             observe_fills.add(ledger.funding, row.asset, row.amount)
@@ -198,6 +207,8 @@ def incomes(state: EngineState, reply: QueryReply, out: Out) -> None:
         )
 
     _move_income_cursor(state, reply)
+    if reply.complete:
+        tie.run(state, asked.asked_ms, out)
 
 
 def _move_income_cursor(state: EngineState, reply: QueryReply) -> None:

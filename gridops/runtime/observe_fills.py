@@ -5,7 +5,8 @@ Part of `observe`; nothing else books a fill.
 
 from decimal import Decimal
 
-from gridops.decide import roundtrip
+from gridops.decide import roundtrip, tieout_rows
+from gridops.decide.ledger import COMMISSION, REALISED
 from gridops.domain import ids
 from gridops.domain.events import OrderReport
 from gridops.domain.orders import Fill, Order, VenueTrade
@@ -136,6 +137,9 @@ def book(state: EngineState, symbol: SymbolState, fill: Fill, order: Order | Non
 
 def _book_money(state: EngineState, symbol: SymbolState, fill: Fill) -> None:
     ledger, asset = state.ledger, symbol.instrument.settle_asset
+    ref = str(fill.trade_id)
+    tieout_rows.booked(ledger.tie, REALISED, symbol.symbol, asset, ref, fill.at_ms, fill.realised)
+    tieout_rows.booked(ledger.tie, COMMISSION, symbol.symbol, fill.fee_asset, ref, fill.at_ms, -fill.fee)
     add(ledger.wallet, asset, fill.realised)
     add(ledger.realised, asset, fill.realised)
     if fill.fee:

@@ -76,7 +76,7 @@ def on_query(state: EngineState, reply: QueryReply, out: Out) -> None:
         case QueryKind.POSITIONS:
             observe_account.positions(state, reply, asked, out)
         case QueryKind.INCOME:
-            observe_account.incomes(state, reply, out)
+            observe_account.incomes(state, reply, asked, out)
         case QueryKind.TIME:
             health = state.health
             health.clock_error_ms = reply.clock_offset_ms - health.clock_offset_ms if health.clock_read_ms else 0

@@ -5,12 +5,15 @@ Read by `remedy` for its answers and its evidence. It decides nothing.
 
 from json import dumps
 
+from gridops.decide import tieout_rows
 from gridops.decide.remedies import Item, RemedyPlan
 from gridops.decide.sync import slot
 from gridops.decide.sync_table import ROWS
 from gridops.domain.vocabulary import QueryKind
-from gridops.runtime import facts
+from gridops.runtime import facts, tie
 from gridops.runtime.state import EngineState, SymbolState
+
+MOST_CAUSES = 40
 
 
 def document(
@@ -24,6 +27,7 @@ def document(
         "not_read": missing,
         "symbols": [_symbol(state, state.symbols[name]) for name in sorted(state.symbols)],
         "wallet": _wallet(state),
+        "tieout": _tieout(state),
         "items": [_item(item) for item in proposed.items],
         "applied": done if applied else None,
     }
@@ -55,6 +59,16 @@ def _wallet(state: EngineState) -> list[dict[str, str]]:
         for asset in assets
         if ledger.wallet.get(asset) or ledger.venue_wallet.get(asset)
     ]
+
+
+def _tieout(state: EngineState) -> dict[str, object]:
+    """Our rows against those the venue lists, up to when complete income was asked for last; 0 = never."""
+    rows = state.ledger.tie
+    return {
+        "covered_ms": rows.covered_ms,
+        "residual": {asset: f"{amount:f}" for asset, amount in sorted(tie.residuals(state).items())},
+        "causes": list(tieout_rows.lines(tieout_rows.wrong(rows, rows.covered_ms)))[:MOST_CAUSES],
+    }
 
 
 def _item(item: Item) -> dict[str, object]:

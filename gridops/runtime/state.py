@@ -15,6 +15,7 @@ from gridops.decide.levels import Level
 from gridops.decide.regime import RegimeState
 from gridops.decide.roundtrip import TripBook
 from gridops.decide.sync import SyncState
+from gridops.decide.tieout_rows import TieRows
 from gridops.decide.volatility import VolatilityState
 from gridops.domain.instrument import Instrument
 from gridops.domain.market import MarketView, Signal
@@ -42,11 +43,13 @@ class Ledger:
     transfers: dict[str, Decimal] = field(default_factory=dict)
     other: dict[str, Decimal] = field(default_factory=dict)
     income_seen: dict[str, int] = field(default_factory=dict)
-    """type:tran_id -> time, of rows booked that are not fills; pruned by time."""
+    """type:id:asset -> time, of rows the venue has listed; pruned by time."""
     income_since_ms: int = 0
     """Income rows before this venue time belong to the opening entry."""
     income_cursor_ms: int = 0
     """Every row before this venue time is booked; what is asked for next begins here."""
+    tie: TieRows = field(default_factory=TieRows)
+    """Rows of ours against the venue's, by name."""
     venue_wallet: dict[str, Decimal] = field(default_factory=dict)
     venue_wallet_ms: int = 0
 

@@ -5,7 +5,7 @@ Used by `remedy` alone. Nothing here looks for an explanation; whoever calls has
 
 from decimal import Decimal
 
-from gridops.decide import roundtrip
+from gridops.decide import roundtrip, tieout_rows
 from gridops.decide.roundtrip import OpenLot
 from gridops.domain.evidence_ref import EvidenceMode, EvidenceStatus
 from gridops.domain.orders import Fill
@@ -58,6 +58,7 @@ def balance(state: EngineState, asset: str, amount: Decimal, author: str, out: O
     ledger = state.ledger
     observe_fills.add(ledger.wallet, asset, amount)
     observe_fills.add(ledger.other, asset, amount)
+    tieout_rows.accept(ledger.tie, asset)
     tran_id = f"{KIND}-{state.identity.run_id}-{out.header.seq}-{asset}"
     out.say(Booked(kind=KIND, asset=asset, symbol="", amount=amount, tran_id=tran_id, at_ms=state.venue_ms))
     told = f"{asset} {amount:+f}, wallet {ledger.wallet[asset]}"
