@@ -35,6 +35,7 @@ _SECRET = re.compile("secret|key|passw|token", re.IGNORECASE)
 _KEYS_HINT = (
     "keys come from the environment (GRIDOPS_API_KEY), service credentials or the OS keyring, never from a file"
 )
+_EMULATOR = re.compile(r"http://(127\.0\.0\.1|localhost|\[::1\]):[0-9]{1,5}/?")
 _LISTS = frozenset({"symbols", "shadow", "auto"})
 NOT_SETTINGS = frozenset({"HOME", "EVIDENCE_DIR", "API_KEY", "API_SECRET"})
 
@@ -46,6 +47,11 @@ Seconds = Annotated[Decimal, Field(gt=0, le=86_400)]
 WholeBps = Annotated[int, Field(ge=1, le=10_000)]
 Price = Annotated[Decimal, Field(ge=0, le=Decimal("1e12"))]
 Breach = Literal["flatten", "reduce_to_cap", "cancel_only"]
+
+
+def is_emulator(url: str) -> bool:
+    """Whether a URL is one of this machine and nothing else."""
+    return _EMULATOR.fullmatch(url) is not None
 
 
 class _Section(BaseModel):
@@ -71,6 +77,14 @@ class VenueSection(_Section):
     market: str = Field("synthetic:7", description="what the paper venue trades: synthetic:SEED or recorded:PATH")
     speed: Decimal = Field(Decimal(1), gt=0, le=1_000, description="scales the paper market, never a clock of ours")
     wallet: Money = Field(Decimal(10_000), description="opening wallet of a fresh paper account, USDT")
+
+    @field_validator("url")
+    @classmethod
+    def _known_place(cls, given: str) -> str:
+        """The whole of it: what only begins like our machine may lead to another host."""
+        if given not in ("paper", "binance") and not is_emulator(given):
+            raise ValueError("it is none of paper, binance, http://127.0.0.1:PORT of an emulator")
+        return given
 
 
 class GridSection(_Section):

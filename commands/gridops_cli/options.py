@@ -36,7 +36,7 @@ def seconds(name: str, text: str | None) -> float | None:
     """`90`, `90s`, `5m`, `1.5h` as seconds; ConfigError for anything else."""
     if text is None:
         return None
-    number, unit = (text[:-1], text[-1]) if text[-1:] in _UNITS else (text, "")
+    number, unit = (text[:-1], text[-1]) if text and text[-1] in _UNITS else (text, "")
     try:
         found = float(number) * _UNITS[unit]
     except ValueError:

@@ -112,16 +112,23 @@ def chosen(names: Sequence[str], *, everything: bool) -> list[Drill]:
 
 def run(drill: Drill, root: Path, seeds: Sequence[int], said: Callable[[str], None]) -> Outcome:
     """Run one drill with each seed and write its bundle."""
-    if drill.tier != "virtual":
-        return _outcome(drill, (), "tier wire: needs real processes; `pytest -m wire` runs what is covered", None, None)
     reports: list[DrillReport] = []
     for seed in seeds:
         said(f"{drill.name}, seed {seed}: {drill.title}")
-        reports.append(run_drill(drill, seed, said=said))
+        reports.append(run_once(drill, seed, said))
     asks = any(expect.that == "every_row" for expect in drill.expects)
     rows = reports[0].rows_walked if asks else None
     ref = write(root, _story(drill, reports))
     return _outcome(drill, tuple(reports), "", rows, ref)
+
+
+def run_once(drill: Drill, seed: int, said: Callable[[str], None]) -> DrillReport:
+    """Where its tier wants it: in virtual time, in an empty folder, or on an emulator of its own."""
+    if drill.tier == "command":
+        from gridops.usecases.drill_command import run_command_drill
+
+        return run_command_drill(drill, seed, said)
+    return run_drill(drill, seed, said=said)
 
 
 def _path(name: str, known: Path) -> Path:

@@ -89,7 +89,10 @@ def _remove(box: Sandbox, _step: str, args: Mapping[str, Any]) -> None:
 
 
 def _journal(box: Sandbox, _step: str, args: Mapping[str, Any]) -> None:
-    write_home(box.path(args["home"]), args["account"], int(args["traded_s"]))
+    home = box.path(args["home"])
+    write_home(home, args["account"], int(args["traded_s"]))
+    for path in home.iterdir():
+        box.keep(path)
 
 
 def _spoil(box: Sandbox, _step: str, args: Mapping[str, Any]) -> None:

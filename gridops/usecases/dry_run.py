@@ -158,7 +158,7 @@ def _boot(
     settings, clock = options.loaded.settings, Clock()
     name = settings.account.name
     return Boot(
-        run_id="dryrun",
+        run_id="dryrun000000",
         instance_tag=known.identity.instance_tag or sha256(name.encode()).hexdigest()[:4],
         account=name,
         fingerprint=session.fingerprint,

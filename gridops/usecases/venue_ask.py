@@ -17,7 +17,7 @@ from urllib.parse import urlencode, urlsplit
 
 from gridops.adapters import keys
 from gridops.adapters.redaction import Secrets
-from gridops.config import Settings, load
+from gridops.config import Settings, is_emulator, load
 from gridops.domain.evidence_ref import EvidenceMode, EvidenceRef, EvidenceStatus
 from gridops.domain.values import record
 from gridops.errors import ConfigError, VenueUnavailable
@@ -25,7 +25,7 @@ from gridops.usecases import venue_probe
 from gridops.usecases.command_evidence import Story, write
 from gridops.usecases.place import Place
 from gridops.usecases.venue_probe import Answer, Ask, Finding, Verdict
-from gridops.usecases.venue_session import BINANCE, LOOPBACK, MarketOptions, open_session
+from gridops.usecases.venue_session import BINANCE, MarketOptions, open_session
 from gridops.usecases.venues import reach
 
 REAL = "https://fapi.binance.com"
@@ -107,7 +107,7 @@ def _target(
         )
         key, secret = session.settings.secrets()
         return REAL, key, secret
-    if venue != BINANCE and not venue.startswith(LOOPBACK):
+    if venue != BINANCE and not is_emulator(venue):
         hint = "allowed: binance, http://127.0.0.1:PORT, or a name of `gridops venue list`"
         raise ConfigError(f"venue {venue!r} is refused", hint=hint)
     pair = keys.load(dict(os.environ), secrets, account=settings.account.name)

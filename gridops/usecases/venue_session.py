@@ -9,14 +9,13 @@ from pathlib import Path
 from gridops.adapters import keys
 from gridops.adapters.ccxt_client import VenueSettings
 from gridops.adapters.redaction import Secrets
-from gridops.config import Settings
+from gridops.config import Settings, is_emulator
 from gridops.domain.values import record
 from gridops.errors import ConfigError, Refused, VenueUnavailable
 from gridops.venue.handle import VenueHandle, attach, spawn
 from gridops.venue.options import VenueOptions
 
 PAPER, BINANCE = "paper", "binance"
-LOOPBACK = ("http://127.0.0.1:", "http://[::1]:", "http://localhost:")
 
 
 @record
@@ -83,7 +82,7 @@ def _check_url(settings: Settings, url: str) -> tuple[str, bool]:
                 hint="set it in the file, confirm account.fingerprint, and pass --armed",
             )
         return BINANCE, True
-    if not url.startswith(LOOPBACK):
+    if not is_emulator(url):
         raise ConfigError(
             f"venue.url = {url!r} is refused", hint="allowed: paper, binance, or http://127.0.0.1:PORT of an emulator"
         )
