@@ -35,6 +35,7 @@ from gridops.adapters.record_metrics import MetricsSink
 from gridops.adapters.record_sinks import engine_sinks
 from gridops.adapters.redaction import Secrets
 from gridops.adapters.reserve_file import ReserveFile
+from gridops.adapters.traceback_hooks import install_hooks
 from gridops.config import Loaded
 from gridops.domain.effects import Answer, Finish
 from gridops.domain.events import Boot, Event, OperatorInput, StopSignal, VenueNotice
@@ -283,6 +284,8 @@ class LiveGraph:
             name=account,
         )
         stack.callback(log.close)
+        # What libraries log, and what threads and forgotten tasks raise, may hold a URL with a signature in it.
+        install_hooks(self._secrets, log)
         assets = tuple(sorted({i.settle_asset for i in instruments} | {"BNB"}))
         self._metrics = open_metrics(symbols=self._settings.grid.symbols, assets=assets, version=__version__)
         figures = MetricsSink(

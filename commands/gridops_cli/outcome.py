@@ -14,6 +14,7 @@ from typing import Any
 from gridops.errors import ExitCode, GridopsError
 
 _SECRET_NAMES = ("GRIDOPS_API_KEY", "GRIDOPS_API_SECRET")
+_SHORTEST_SECRET = 8
 _REASONS = {
     ExitCode.FINDING: "finding",
     ExitCode.USAGE: "usage",
@@ -50,7 +51,7 @@ class Ending:
 
     def __init__(self, argv: Sequence[str]) -> None:
         self._argv = list(argv)
-        self._secrets = [os.environ[name] for name in _SECRET_NAMES if len(os.environ.get(name, "")) >= 8]
+        _remember_secrets()
         self._machine = "--json" in argv or self._option("--format") in ("json", "mermaid", "dot", "markdown")
 
     def failed(self, error: GridopsError) -> int:
@@ -92,6 +93,7 @@ class Ending:
         message = plain(self._known().redact(message))
         print(f"error: {message}", file=sys.stderr)
         if hint:
+            hint = self._known().redact(hint)
             print(f"hint: {plain(hint)}", file=sys.stderr)
         ref = ref or self._evidence(message, hint, code, files or {})
         if self._machine:
@@ -148,12 +150,19 @@ class Ending:
         return [word[:200] for word in self._argv[:40]]
 
     def _known(self) -> Any:
+        from gridops.adapters.redaction import every_known
+
+        return every_known()
+
+
+def _remember_secrets() -> None:
+    """Keys of the environment, before a command takes them out of it: whatever is printed from now on is blanked."""
+    held = [os.environ[name] for name in _SECRET_NAMES if len(os.environ.get(name, "")) >= _SHORTEST_SECRET]
+    if held:
         from gridops.adapters.redaction import Secrets
 
-        secrets = Secrets()
-        for secret in self._secrets:
-            secrets.register(secret)
-        return secrets
+        for secret in held:
+            Secrets().register(secret)
 
 
 def _reader_left() -> int:

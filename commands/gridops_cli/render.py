@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import typer
-from gridops.adapters.redaction import plain
+from gridops.adapters.redaction import every_known, plain
 from gridops.domain.evidence_ref import EvidenceRef, line
 
 
@@ -24,7 +24,7 @@ def document(command: str, report: Any, ref: EvidenceRef) -> None:
     """A report as one JSON document with its schema; the evidence line goes to stderr."""
     body = as_json(report)
     body.pop("evidence", None)
-    typer.echo(dumps({"schema": f"gridops.{command}/1", **body, "evidence": ref.fields()}))
+    typer.echo(every_known().redact(dumps({"schema": f"gridops.{command}/1", **body, "evidence": ref.fields()})))
     evidence(ref, machine=True)
 
 
@@ -41,13 +41,14 @@ def dumps(body: Mapping[str, Any]) -> str:
 
 def narrate(text: str) -> None:
     """A line for the person at the terminal."""
-    typer.echo(plain(text), err=True)
+    typer.echo(plain(every_known().redact(text)), err=True)
 
 
 def text(lines: Sequence[str]) -> None:
-    """Lines of data, safe on any terminal."""
+    """Lines of data, safe on any terminal and without a secret this process has met."""
+    known = every_known()
     for each in lines:
-        typer.echo(plain(each.rstrip(), keep="\t"))
+        typer.echo(plain(known.redact(each.rstrip()), keep="\t"))
 
 
 def table(titles: Sequence[str], rows: Sequence[Sequence[str]], *, indent: str = "") -> list[str]:

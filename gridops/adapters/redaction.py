@@ -17,11 +17,14 @@ from gridops.errors import ConfigError
 
 MASK = "***"
 _SHORTEST = 8
+_TELLING = 16
+"""Characters of a secret that are blanked even without its rest."""
 _MAX_TEXT = 4096
 _MAX_DEPTH = 12
 _T = TypeVar("_T", str, bytes)
-# A signature is made per request and so cannot be registered; it stands in query strings and in request bodies.
-_SIGNED = re.compile(rb"""(signature[\\"']*\s*[=:]\s*[\\"']*)[A-Za-z0-9+/%_=-]{16,}""")
+# A signature is made per request, a listen key per session, and so neither can be registered; they stand in query
+# strings and in bodies.
+_SIGNED = re.compile(rb"""((?:signature|listenKey)[\\"']*\s*[=:]\s*[\\"']*)[A-Za-z0-9+/%_=-]{16,}""")
 # C0, DEL, C1, the directional marks that reorder a line, the two Unicode line ends, lone surrogates.
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
 
@@ -36,23 +39,53 @@ class Secrets:
         """Blank this string from now on. ConfigError if it is too short to tell from ordinary text."""
         if len(secret) < _SHORTEST:
             raise ConfigError(f"a secret of {len(secret)} characters is too short (at least {_SHORTEST})")
+        _EVERY.setdefault(secret)
         spellings = {form for form in _spellings(secret) if len(form) >= _SHORTEST}
         # Longest first: a secret that contains another must not leave its rest behind.
         self._needles = sorted({*self._needles, *spellings}, key=lambda form: (-len(form), form))
 
     def redact(self, data: _T) -> _T:
-        """The same text with each secret and each request signature replaced by `***`."""
+        """The same text with each secret, each request signature and each listen key replaced by `***`."""
         if isinstance(data, str):
             return self._redact(data.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")
         return self._redact(data)
 
     def _redact(self, raw: bytes) -> bytes:
         for needle in self._needles:
-            if needle in raw:
-                raw = raw.replace(needle, MASK.encode())
-        if b"signature" in raw:
+            if _head(needle) in raw:
+                raw = _blanked(raw, needle)
+        if b"signature" in raw or b"listenKey" in raw:
             raw = _SIGNED.sub(rb"\1***", raw)
         return raw
+
+
+def _head(needle: bytes) -> bytes:
+    """Where a long secret shows first: texts are cut to a length before they come here, and its end may be gone."""
+    return needle[:_TELLING] if len(needle) > _TELLING else needle
+
+
+def _blanked(raw: bytes, needle: bytes) -> bytes:
+    head, parts, at = _head(needle), [], 0
+    while (found := raw.find(head, at)) >= 0:
+        end = found + len(head)
+        while end < len(raw) and end - found < len(needle) and raw[end] == needle[end - found]:
+            end += 1
+        parts += [raw[at:found], MASK.encode()]
+        at = end
+    return b"".join([*parts, raw[at:]])
+
+
+_EVERY: dict[str, None] = {}
+_ALL, _ALL_SEEN = Secrets(), set[str]()
+
+
+def every_known() -> Secrets:
+    """All secrets this process has met, for what it prints: who prints does not know who read a key."""
+    for secret in list(_EVERY):
+        if secret not in _ALL_SEEN:
+            _ALL_SEEN.add(secret)
+            _ALL.register(secret)
+    return _ALL
 
 
 def _spellings(secret: str) -> set[bytes]:

@@ -14,7 +14,7 @@ from gridops import __version__
 from gridops.adapters.clock import Clock
 from gridops.adapters.evidence_files import Bundle, EvidenceWriter
 from gridops.adapters.evidence_list import latest, list_bundles
-from gridops.adapters.redaction import Secrets
+from gridops.adapters.redaction import Secrets, every_known
 from gridops.domain.evidence_ref import EvidenceMode, EvidenceRef, EvidenceStatus
 from gridops.domain.values import record
 from gridops.errors import EvidenceError
@@ -36,7 +36,7 @@ class Story:
 
 def write(root: Path, story: Story, secrets: Secrets | None = None) -> EvidenceRef:
     """Write the bundle; the reference says `evidence_unwritable` when the disk refuses."""
-    known = secrets or Secrets()
+    known = secrets or every_known()
     for name in AMBIENT:
         if len(os.environ.get(name, "")) >= 8:
             known.register(os.environ[name])

@@ -66,7 +66,9 @@ class Desk:
     async def rules(self) -> dict[str, Any]:
         """The symbol's entry of exchangeInfo."""
         info = (await self.get("/fapi/v1/exchangeInfo")).body
-        return next(dict(row) for row in info["symbols"] if row["symbol"] == self.symbol)
+        rows = {row["symbol"]: dict(row) for row in info["symbols"]}
+        found: dict[str, Any] = rows[self.symbol]
+        return found
 
     async def far_order(self) -> dict[str, Any]:
         """Place the one order: post-only, far under the mark, of least size."""
@@ -97,6 +99,8 @@ class Desk:
         return {"symbol": self.symbol, "orderId": str(self.placed["orderId"])}
 
 
+_SHAPELESS = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
+"""What reading an answer raises that is not what it should be; the venue was reached and said something else."""
 Check = Callable[[Desk], Awaitable[tuple[bool, str]]]
 
 
@@ -239,5 +243,8 @@ async def _judge(desk: Desk, assumption: Assumption, *, with_order: bool) -> Fin
         return Finding(name, statement, Verdict.UNCHECKED, "needs one far order, which was not allowed")
     if assumption.needs_order and not desk.placed:
         await desk.far_order()
-    holds, seen = await check(desk)
+    try:
+        holds, seen = await check(desk)
+    except _SHAPELESS as error:
+        return Finding(name, statement, Verdict.UNCHECKED, f"the answer was of another shape ({type(error).__name__})")
     return Finding(name, statement, Verdict.CONFIRMED if holds else Verdict.REFUTED, seen)
