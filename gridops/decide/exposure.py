@@ -8,12 +8,11 @@ two sides against each other.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from gridops.decide.words import AMEND_OP, BUY, CANCEL, INCREASE, MARKET, PLACE_OP, REDUCE, UNKNOWN
 from gridops.domain.orders import Order
 from gridops.domain.plan import Request
-from gridops.domain.vocabulary import TERMINAL, Intent, OpKind, OrderState, OrderType, Side
+from gridops.domain.vocabulary import TERMINAL, Intent, Side
 
-_AMEND, _BUY, _UNKNOWN = OpKind.AMEND, Side.BUY, OrderState.UNKNOWN
-"""Looked up once: these are asked about every order in every step."""
 NO_ASK = 1 << 62
 """Own best ask when nothing of ours is for sale."""
 
@@ -45,7 +44,7 @@ class ExposureSums:
     def add_filled(self, side: Side, lots: int, price_ticks: int) -> None:
         """Count a fill that happened and that no position figure holds yet: like lots still to be filled."""
         units = lots * max(price_ticks, self.mark_ticks)
-        if side is Side.BUY:
+        if side is BUY:
             self.buy_lots += lots
             self.buy_units += units
         else:
@@ -61,9 +60,11 @@ class ExposureSums:
 
     def wce_with(self, request: Request, original: Order | None, position_lots: int, venue_lots: int | None) -> int:
         """The same with one request about to leave. An amend counts the larger of its outcomes."""
-        added = added_units(request, original, self.mark_ticks)
-        buy = self.buy_units + (added if request.side is Side.BUY else 0)
-        sell = self.sell_units + (added if request.side is Side.SELL else 0)
+        buy, sell = self.buy_units, self.sell_units
+        if request.side is BUY:
+            buy += added_units(request, original, self.mark_ticks)
+        else:
+            sell += added_units(request, original, self.mark_ticks)
         worst = self._wce(position_lots, buy, sell)
         if venue_lots is None or venue_lots == position_lots:
             return worst
@@ -82,7 +83,7 @@ def sums(orders: Iterable[Order], mark_ticks: int) -> ExposureSums:
     for order in orders:
         if order.state in TERMINAL:
             continue
-        if order.side is _BUY:
+        if order.side is BUY:
             _add_buy(total, order)
         else:
             _add_sell(total, order)
@@ -97,18 +98,18 @@ def wce_units(position_local: int, position_venue: int | None, orders: Iterable[
 
 def order_units(order: Order, mark_ticks: int) -> int:
     """Value of what an order may still fill: as it rests or as its amend in flight would have it, the larger one."""
-    rests = order.remaining * max(order.price_ticks, mark_ticks)
+    rests = (order.lots - order.filled_lots) * max(order.price_ticks, mark_ticks)
     pending = order.pending
-    if pending is None or pending.kind is not OpKind.AMEND:
+    if pending is None or pending.kind is not AMEND_OP:
         return rests
     return max(rests, (pending.lots - order.filled_lots) * max(pending.price_ticks, mark_ticks))
 
 
 def added_units(request: Request, original: Order | None, mark_ticks: int) -> int:
     """Units a place or amend may add to its own side. Cancels add nothing; neither does a shrinking amend."""
-    if request.kind is OpKind.PLACE:
+    if request.kind is PLACE_OP:
         return request.lots * max(request.price_ticks, mark_ticks)
-    if request.kind is not OpKind.AMEND:
+    if request.kind is not AMEND_OP:
         return 0
     if original is None:
         return request.lots * max(request.price_ticks, mark_ticks)
@@ -119,9 +120,9 @@ def added_units(request: Request, original: Order | None, mark_ticks: int) -> in
 
 def added_lots(request: Request, original: Order | None) -> int:
     """Lots a place or amend may add to its own side."""
-    if request.kind is OpKind.PLACE or (request.kind is OpKind.AMEND and original is None):
+    if request.kind is PLACE_OP or (request.kind is AMEND_OP and original is None):
         return request.lots
-    if request.kind is not OpKind.AMEND or original is None:
+    if request.kind is not AMEND_OP or original is None:
         return 0
     return max(0, request.lots - original.filled_lots - original.worst_lots)
 
@@ -133,41 +134,42 @@ def classify(request: Request, position_lots: int | None, original: Order | None
     an opening order reduces when it takes lots away without moving nearer to the market; any other is an increase,
     since an order that may not be opened now may not be moved into a fill either.
     """
-    if request.kind not in (OpKind.PLACE, OpKind.AMEND):
-        return Intent.CANCEL
+    if request.kind not in (PLACE_OP, AMEND_OP):
+        return CANCEL
     if request.reduce_only:
         opposite = position_lots is not None and position_lots * request.side.sign < 0
-        return Intent.REDUCE if opposite else Intent.INCREASE
-    if request.kind is OpKind.PLACE or original is None:
-        return Intent.INCREASE
+        return REDUCE if opposite else INCREASE
+    if request.kind is PLACE_OP or original is None:
+        return INCREASE
     left = request.lots - original.filled_lots
     nearer = (request.price_ticks - original.price_ticks) * request.side.sign > 0
     dearer = left * request.price_ticks > original.remaining * original.price_ticks
-    return Intent.INCREASE if left >= original.remaining or nearer or dearer else Intent.REDUCE
+    return INCREASE if left >= original.remaining or nearer or dearer else REDUCE
 
 
 def reduce_only_after(request: Request, original: Order | None, total: ExposureSums) -> int:
     """Reduce-only lots on the request's side if it were sent."""
-    resting = total.ro_buy if request.side is Side.BUY else total.ro_sell
+    resting = total.ro_buy if request.side is BUY else total.ro_sell
     return resting + (added_lots(request, original) if request.reduce_only else 0)
 
 
 def self_cross(request: Request, total: ExposureSums) -> bool:
     """Whether the request could trade against an order of our own. A reduction looks at orders known to rest only."""
-    if request.kind not in (OpKind.PLACE, OpKind.AMEND):
+    if request.kind not in (PLACE_OP, AMEND_OP):
         return False
-    known = request.intent is Intent.REDUCE
-    bid, ask = (total.known_bid, total.known_ask) if known else (total.best_bid, total.best_ask)
-    if request.side is Side.BUY:
-        return ask != NO_ASK and (request.order_type is OrderType.MARKET or request.price_ticks >= ask)
-    return bid != 0 and (request.order_type is OrderType.MARKET or request.price_ticks <= bid)
+    known, market = request.intent is REDUCE, request.order_type is MARKET
+    if request.side is BUY:
+        ask = total.known_ask if known else total.best_ask
+        return ask != NO_ASK and (market or request.price_ticks >= ask)
+    bid = total.known_bid if known else total.best_bid
+    return bid != 0 and (market or request.price_ticks <= bid)
 
 
 def _add_buy(total: ExposureSums, order: Order) -> None:
     mark, price, pending = total.mark_ticks, order.price_ticks, order.pending
     lots = order.lots - order.filled_lots
     units = lots * (price if price > mark else mark)
-    if pending is not None and pending.kind is _AMEND:
+    if pending is not None and pending.kind is AMEND_OP:
         moved, moved_price = pending.lots - order.filled_lots, pending.price_ticks
         moved_units = moved * (moved_price if moved_price > mark else mark)
         units = moved_units if moved_units > units else units
@@ -179,7 +181,7 @@ def _add_buy(total: ExposureSums, order: Order) -> None:
         total.ro_buy += lots
     if price > total.best_bid:
         total.best_bid = price
-    if price > total.known_bid and order.state is not _UNKNOWN:
+    if price > total.known_bid and order.state is not UNKNOWN:
         total.known_bid = price
 
 
@@ -187,7 +189,7 @@ def _add_sell(total: ExposureSums, order: Order) -> None:
     mark, price, pending = total.mark_ticks, order.price_ticks, order.pending
     lots = order.lots - order.filled_lots
     units = lots * (price if price > mark else mark)
-    if pending is not None and pending.kind is _AMEND:
+    if pending is not None and pending.kind is AMEND_OP:
         moved, moved_price = pending.lots - order.filled_lots, pending.price_ticks
         moved_units = moved * (moved_price if moved_price > mark else mark)
         units = moved_units if moved_units > units else units
@@ -199,5 +201,5 @@ def _add_sell(total: ExposureSums, order: Order) -> None:
         total.ro_sell += lots
     if price < total.best_ask:
         total.best_ask = price
-    if price < total.known_ask and order.state is not _UNKNOWN:
+    if price < total.known_ask and order.state is not UNKNOWN:
         total.known_ask = price

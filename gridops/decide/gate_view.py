@@ -10,11 +10,12 @@ from typing import Self
 
 from gridops.decide.budget import Room
 from gridops.decide.exposure import ExposureSums
+from gridops.decide.words import BUY, MARKET
 from gridops.domain.instrument import Instrument
 from gridops.domain.orders import Order
 from gridops.domain.plan import Request
 from gridops.domain.values import record
-from gridops.domain.vocabulary import FsmState, OrderType, StopMode
+from gridops.domain.vocabulary import FsmState, StopMode
 
 
 @record
@@ -54,18 +55,19 @@ class Bounds:
             return f"{request.symbol} is not trading"
         if request.lots < self.min_lots:
             return f"{request.lots} lots, minimum {self.min_lots}"
-        if request.order_type is not OrderType.MARKET:
+        if request.order_type is not MARKET:
             if request.price_ticks * request.lots < self.min_units:
                 return f"notional {request.price_ticks * request.lots} units, minimum {self.min_units}"
-            if request.side.sign > 0 and request.price_ticks > self.band_high_ticks:
+            buys = request.side is BUY
+            if buys and request.price_ticks > self.band_high_ticks:
                 return f"price {request.price_ticks} above the band's {self.band_high_ticks}"
-            if request.side.sign < 0 and request.price_ticks < self.band_low_ticks:
+            if not buys and request.price_ticks < self.band_low_ticks:
                 return f"price {request.price_ticks} below the band's {self.band_low_ticks}"
         return self.refuse_reduction(request)
 
     def refuse_reduction(self, request: Request) -> str:
         """The rules a reduction must keep too: grid and largest size. Minimum notional is waived for it."""
-        market = request.order_type is OrderType.MARKET
+        market = request.order_type is MARKET
         largest = self.market_max_lots if market else self.max_lots
         if not 0 < request.lots <= largest:
             return f"{request.lots} lots, allowed 1 to {largest}: slice it"

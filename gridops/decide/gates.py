@@ -10,6 +10,7 @@ from collections.abc import Callable
 from gridops.decide import exposure
 from gridops.decide.gate_view import GateView
 from gridops.decide.permissions import PERMISSIONS, Grant
+from gridops.decide.words import AMEND_OP, CANCEL_OP, PLACE_OP
 from gridops.domain.orders import Order
 from gridops.domain.plan import Request, Verdict
 from gridops.domain.values import value
@@ -54,17 +55,21 @@ def first_refusal(request: Request, view: GateView) -> Verdict | None:
 def chain_for(view: GateView) -> Callable[[Request], Verdict | None]:
     """`first_refusal` for many requests against one view that does not change meanwhile.
 
-    What a standing gate says depends on the intent alone: it is asked once per intent, and the chain ends at the first
-    that says no.
+    What a standing gate says depends on the view, the symbol and the intent alone: it is asked once per intent, and the
+    chain ends at the first that says no. The gate on live orders is about placing only.
     """
-    chains: dict[Intent, tuple[tuple[tuple[Gate, Judge], ...], Verdict | None]] = {}
+    chains: dict[tuple[OpKind, Intent], tuple[tuple[tuple[Gate, Judge], ...], Verdict | None]] = {}
+    symbol = ""
 
     def refuse(request: Request) -> Verdict | None:
-        if request.kind is _DEADMAN:
+        nonlocal symbol
+        symbol = symbol or request.symbol
+        if request.kind is _DEADMAN or request.symbol != symbol:
             return first_refusal(request, view)
-        chain = chains.get(request.intent)
+        key = (request.kind, request.intent)
+        chain = chains.get(key)
         if chain is None:
-            chain = chains[request.intent] = _shortened(request, view)
+            chain = chains[key] = _shortened(request, view)
         for gate, judge in chain[0]:
             detail = judge(request, view)
             if detail:
@@ -78,6 +83,8 @@ def _shortened(request: Request, view: GateView) -> tuple[tuple[tuple[Gate, Judg
     """The gates of this intent left to ask for each request, and the standing refusal behind them, if there is one."""
     left = []
     for gate, judge in _BY_INTENT[request.intent]:
+        if gate is Gate.PENDING and request.kind is not PLACE_OP:
+            continue
         if gate not in _STANDING or (gate is Gate.FSM and request.intent is C):
             left.append((gate, judge))
             continue
@@ -113,7 +120,7 @@ def _kill_latch(_request: Request, view: GateView) -> str:
 
 
 def _fsm(request: Request, view: GateView) -> str:
-    if request.kind is OpKind.DEADMAN:
+    if request.kind is _DEADMAN:
         return ""
     grant = PERMISSIONS[view.state].of(request.intent)
     if grant is Grant.YES:
@@ -138,7 +145,7 @@ def _lease(request: Request, view: GateView) -> str:
         return f"an order with a newer epoch than {view.lease_epoch} exists: another instance writes"
     if view.lease_held:
         return ""
-    own = request.kind is OpKind.CANCEL and request.own_epoch == view.lease_epoch
+    own = request.kind is CANCEL_OP and request.own_epoch == view.lease_epoch
     return "" if own else "the lease is not held"
 
 
@@ -179,7 +186,7 @@ def _order_size(request: Request, view: GateView) -> str:
 
 
 def _pending(request: Request, view: GateView) -> str:
-    if request.kind is not OpKind.PLACE or view.sums.pending < view.max_pending:
+    if request.kind is not PLACE_OP or view.sums.pending < view.max_pending:
         return ""
     return f"{view.sums.pending} orders may be live, limit {view.max_pending}"
 
@@ -206,7 +213,7 @@ def _budget(request: Request, view: GateView) -> str:
     if budget.banned:
         return "the venue bans this address: nothing leaves"
     if request.intent is C:
-        need = DEADMAN_WEIGHT if request.kind is OpKind.DEADMAN else CANCEL_WEIGHT
+        need = DEADMAN_WEIGHT if request.kind is _DEADMAN else CANCEL_WEIGHT
         return "" if budget.weight_reserve >= need else f"weight left {budget.weight_reserve}, needs {need}"
     slots = budget.orders if request.intent is I else budget.orders_reserve
     return "" if slots > 0 else "the order budget is used up"
@@ -230,7 +237,7 @@ def stale_decision(decision_age_ms: int, step_age_ms: int) -> str:
 
 
 def _original(request: Request, view: GateView) -> Order | None:
-    return view.orders.get(request.client_id) if request.kind is OpKind.AMEND else None
+    return view.orders.get(request.client_id) if request.kind is AMEND_OP else None
 
 
 _ALL, _RISK, _INC, _RED = frozenset({I, R, C}), frozenset({I, R}), frozenset({I}), frozenset({R})
@@ -267,6 +274,8 @@ _STANDING = frozenset(
         Gate.ARMED,
         Gate.KILL_LATCH,
         Gate.FSM,
+        Gate.WHITELIST,
+        Gate.DATA_TRUST,
         Gate.DRAWDOWN,
         Gate.CHURN,
         Gate.BUDGET,
@@ -274,7 +283,7 @@ _STANDING = frozenset(
         Gate.DECISION_AGE,
     }
 )
-"""Gates whose answer depends on the view and the intent alone; FSM looks at the order itself for a cancel in INIT."""
+"""Gates whose answer depends on the view, the symbol and the intent alone; FSM looks at a cancel's order in INIT."""
 
 
 def last_hop(
@@ -319,5 +328,5 @@ def _lease_at_last_hop(request: Request, held: bool, epoch_now: int, epoch_decid
         return f"the order belongs to epoch {request.own_epoch}, ours is {epoch_now}"
     if held and epoch_now == epoch_decided:
         return ""
-    own = request.kind is OpKind.CANCEL and request.own_epoch == epoch_decided
+    own = request.kind is CANCEL_OP and request.own_epoch == epoch_decided
     return "" if own else f"lease held: {held}, epoch {epoch_now}, decided under {epoch_decided}"

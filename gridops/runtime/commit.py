@@ -7,16 +7,14 @@ from collections.abc import Iterable, Sequence
 
 from gridops.decide import budget
 from gridops.decide.sync import Asked, Want, asked_now, slot
+from gridops.decide.words import AMEND_OP, CANCEL_OP, CANCEL_REPLACE, INCREASE, NOOP, PLACE_OP, REDUCE, SENT
 from gridops.domain.effects import Query, Send, WireOp
 from gridops.domain.ids import ORDINARY, mint
 from gridops.domain.orders import Order, PendingWrite
 from gridops.domain.plan import Choice, Op, Plan, Verdict
 from gridops.domain.records import Decided, GateRefused, Sent
 from gridops.domain.vocabulary import (
-    Decision,
-    Intent,
     OpKind,
-    OrderState,
     QueryKind,
     RouterReason,
 )
@@ -24,6 +22,7 @@ from gridops.runtime.out import Out
 from gridops.runtime.state import EngineState, SymbolState
 
 CHURN_MINUTES = 60
+_BLOCKED_GATE = RouterReason.BLOCKED_GATE
 
 
 def plan(state: EngineState, symbol: SymbolState, decided: Plan, out: Out) -> None:
@@ -33,9 +32,9 @@ def plan(state: EngineState, symbol: SymbolState, decided: Plan, out: Out) -> No
         say_choice(state, symbol, choice, out)
     ready = [op for op in decided.ops if not op.after]
     for op in decided.ops:
-        if op.after and op.kind is OpKind.PLACE:
+        if op.after and op.kind is PLACE_OP:
             for index in op.after:
-                if decided.ops[index].level == op.level and decided.ops[index].kind is OpKind.CANCEL:
+                if decided.ops[index].level == op.level and decided.ops[index].kind is CANCEL_OP:
                     symbol.replacing[op.level] = decided.ops[index].client_id
     operations(state, symbol, ready, out)
 
@@ -43,23 +42,23 @@ def plan(state: EngineState, symbol: SymbolState, decided: Plan, out: Out) -> No
 def _relabel(symbol: SymbolState, choice: Choice) -> None:
     """A kept order serves the level it was chosen for: a moving ladder rolls its far rung instead of every order."""
     order = symbol.orders.get(choice.client_id)
-    if order is not None and choice.level and choice.decision is not Decision.CANCEL_REPLACE:
+    if order is not None and choice.level and choice.decision is not CANCEL_REPLACE:
         order.level = choice.level
 
 
 def say_choice(state: EngineState, symbol: SymbolState, choice: Choice, out: Out) -> None:
     """Record a decision, once: a level about which nothing new was decided stays silent."""
-    said = f"{choice.decision}|{choice.reason}|{choice.client_id}|{choice.gate}"
-    if choice.decision is not Decision.NOOP:
+    said = "|".join((choice.decision, choice.reason, choice.client_id, choice.gate or "None"))
+    if choice.decision is not NOOP:
         said += f"|{choice.to_ticks}|{choice.to_lots}|{state.counters.op_id}"
     if symbol.last_choice.get(choice.level) == said:
         return
     symbol.last_choice[choice.level] = said
-    name = f"{choice.decision}/{choice.reason}"
+    name = "/".join((choice.decision, choice.reason))
     state.counters.decisions[name] = state.counters.decisions.get(name, 0) + 1
-    out.say(Decided(choice=choice))
-    if choice.reason is RouterReason.BLOCKED_GATE and choice.gate is not None:
-        intent = Intent.REDUCE if choice.client_id and not choice.to_lots else Intent.INCREASE
+    out.say(Decided(choice))
+    if choice.reason is _BLOCKED_GATE and choice.gate is not None:
+        intent = REDUCE if choice.client_id and not choice.to_lots else INCREASE
         out.say(
             GateRefused(
                 gate=choice.gate,
@@ -110,15 +109,11 @@ def operations(state: EngineState, symbol: SymbolState, ops: Sequence[Op], out: 
 
 def _batch_size(state: EngineState, kind: OpKind) -> int:
     router = state.rules.router
-    match kind:
-        case OpKind.PLACE:
-            return router.place_batch
-        case OpKind.AMEND:
-            return router.amend_batch
-        case OpKind.CANCEL:
-            return router.cancel_batch
-        case _:
-            return 1
+    if kind is AMEND_OP:
+        return router.amend_batch
+    if kind is PLACE_OP:
+        return router.place_batch
+    return router.cancel_batch if kind is CANCEL_OP else 1
 
 
 def _send(state: EngineState, ops: Iterable[WireOp], out: Out) -> None:
@@ -129,8 +124,8 @@ def _send(state: EngineState, ops: Iterable[WireOp], out: Out) -> None:
             kind=kind,
             symbol=carried[0].symbol,
             ops=carried,
-            durable=kind in (OpKind.PLACE, OpKind.AMEND),
-            reserve=all(op.intent is Intent.REDUCE for op in carried),
+            durable=kind is PLACE_OP or kind is AMEND_OP,
+            reserve=all(op.intent is REDUCE for op in carried),
             decided_boot_ns=out.header.boot_ns,
             state_epoch=state.fsm.epoch,
             lease_epoch=state.identity.epoch,
@@ -139,49 +134,49 @@ def _send(state: EngineState, ops: Iterable[WireOp], out: Out) -> None:
 
 
 def _intend(state: EngineState, symbol: SymbolState, op: Op, out: Out) -> WireOp:
-    counters = state.counters
-    counters.op_id += 1
-    counters.ops[op.kind] = counters.ops.get(op.kind, 0) + 1
+    counters, kind = state.counters, op.kind
+    counters.op_id = op_id = counters.op_id + 1
+    counters.ops[kind] = counters.ops.get(kind, 0) + 1
     order = symbol.orders.get(op.client_id) if op.client_id else None
-    if op.kind is OpKind.PLACE:
+    if kind is PLACE_OP:
         order = _new_order(state, symbol, op)
         symbol.orders[order.client_id] = order
         symbol.replacing.pop(op.level, None)
-    assert order is not None, f"{op.kind} names {op.client_id}, which is no live order"
-    if op.kind is not OpKind.PLACE:
-        order.pending = PendingWrite(counters.op_id, op.kind, state.venue_ms, op.price_ticks, op.lots)
+    assert order is not None, f"{kind} names {op.client_id}, which is no live order"
+    if kind is not PLACE_OP:
+        order.pending = PendingWrite(op_id, kind, state.venue_ms, op.price_ticks, op.lots)
     out.touched[order.client_id] = order
-    state.op_owner[counters.op_id] = (op.kind, symbol.symbol, order.client_id)
-    budget.spend(state.budget, budget.op_cost(op.kind), state.venue_ms)
-    if op.intent is Intent.INCREASE:
+    state.op_owner[op_id] = (kind, symbol.symbol, order.client_id)
+    budget.spend(state.budget, budget.op_cost(kind), state.venue_ms)
+    if op.intent is INCREASE:
         count_churn(state)
     out.say(
         Sent(
-            op_id=counters.op_id,
-            kind=op.kind,
-            client_id=order.client_id,
-            symbol=symbol.symbol,
-            level=op.level,
-            intent=op.intent,
-            price_ticks=op.price_ticks,
-            lots=op.lots,
-            reduce_only=op.reduce_only,
+            op_id,
+            kind,
+            order.client_id,
+            symbol.symbol,
+            op.level,
+            op.intent,
+            op.price_ticks,
+            op.lots,
+            op.reduce_only,
         )
     )
     return WireOp(
-        op_id=counters.op_id,
-        kind=op.kind,
-        intent=op.intent,
-        symbol=symbol.symbol,
-        client_id=order.client_id,
-        venue_id=order.venue_id,
-        side=op.side,
-        level=op.level,
-        price_ticks=op.price_ticks,
-        lots=op.lots,
-        reduce_only=op.reduce_only,
-        order_type=op.order_type,
-        tif=op.tif,
+        op_id,
+        kind,
+        op.intent,
+        symbol.symbol,
+        order.client_id,
+        order.venue_id,
+        op.side,
+        op.level,
+        op.price_ticks,
+        op.lots,
+        op.reduce_only,
+        op.order_type,
+        op.tif,
     )
 
 
@@ -208,7 +203,7 @@ def _new_order(state: EngineState, symbol: SymbolState, op: Op) -> Order:
         reduce_only=op.reduce_only,
         order_type=op.order_type,
         tif=op.tif,
-        state=OrderState.SENT,
+        state=SENT,
         epoch=identity.epoch,
         created_ms=state.venue_ms,
         decision_mid2=symbol.view.mid2_ticks,
