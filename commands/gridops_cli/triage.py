@@ -3,6 +3,7 @@
 import os
 import sys
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -27,6 +28,9 @@ def triage(
     since: Annotated[str, typer.Option("--since", help="How far back to tell, such as 5m or 1h.")] = SINCE,
     watch: Annotated[bool, typer.Option("--watch", help="Look again every two seconds until interrupted.")] = False,
     bundle: Annotated[bool, typer.Option("--bundle", help="Write the incident bundle; replay can re-run it.")] = False,
+    venue: Annotated[
+        bool, typer.Option("--venue", help="Also ask the venue, reads only, and mark where it disagrees.")
+    ] = False,
     sanity: Annotated[bool, typer.Option("--sanity", help="Check this installation, a line each; no engine.")] = False,
     claims: Annotated[bool, typer.Option("--claims", help="What is claimed, and what proves it; no engine.")] = False,
     home: HomeOption = None,
@@ -41,6 +45,10 @@ def triage(
     """
     if sum((watch, bundle, sanity, claims)) > 1:
         raise ConfigError("--watch, --bundle, --sanity and --claims exclude each other", hint="give one of them")
+    if venue and (watch or bundle or sanity or claims):
+        raise ConfigError(
+            "--venue goes with the page alone", hint="give it without --watch, --bundle, --sanity, --claims"
+        )
     if sanity or claims:
         _checks("sanity" if sanity else "claims", evidence_dir, as_json)
         return
@@ -56,6 +64,10 @@ def triage(
         report = triage_bundle.execute(where, os.environ, span_s)
     else:
         report = use_case.execute(where, os.environ, span_s)
+    if venue:
+        from gridops.usecases import triage_venue
+
+        report = replace(report, venue=triage_venue.look(where, os.environ, span_s))
     _show(report, as_json)
     if report.found:
         raise typer.Exit(int(ExitCode.FINDING))

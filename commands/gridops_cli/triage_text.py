@@ -4,6 +4,7 @@ from decimal import Decimal
 
 from gridops.decide.triage_ladder import Rung
 from gridops.usecases.triage import STRESS_PCT, Budgets, Figures, TriageReport
+from gridops.usecases.triage_compare import VenueSaid
 from gridops.usecases.triage_recent import Recent
 
 from gridops_cli.render import age, pairs, table, when
@@ -24,6 +25,7 @@ def lines(report: TriageReport) -> list[str]:
         *_budgets(report.budgets, report.equity),
         *_mismatches(report),
         *_recent(report.recent, report),
+        *_venue(report.venue),
         "evidence",
         *table(
             ("mode", "verified", "newest"),
@@ -127,6 +129,29 @@ def _mismatches(report: TriageReport) -> list[str]:
     ]
     known = report.figures_as_of_ms
     return ["mismatches", *(told[:SHOWN] or ["  none open" if known else "  not known"]), ""]
+
+
+def _venue(said: VenueSaid | None) -> list[str]:
+    """What differs first, then the newest of the rest."""
+    if said is None:
+        return []
+    if said.failure:
+        return [f"venue    not heard: {said.failure}", ""]
+    wrong = [each for each in said.timeline if each.differs]
+    same = [each for each in said.timeline if not each.differs][-4 * SHOWN :]
+    told = [
+        (
+            when(each.at_ms),
+            each.who,
+            each.what,
+            each.ref,
+            each.detail,
+            f"DIFFERS: {each.differs}" if each.differs else "",
+        )
+        for each in (*wrong[: 4 * SHOWN], *same)
+    ]
+    head = f"venue    {said.disagreements} disagreements in {len(said.timeline)} lines"
+    return [head, *table(("when", "who", "what", "id", "says", ""), told, indent="  "), ""]
 
 
 def _recent(recent: Recent | None, report: TriageReport) -> list[str]:

@@ -20,12 +20,12 @@ from gridops.domain.evidence_ref import EvidenceMode, EvidenceRef, EvidenceStatu
 from gridops.domain.instrument import Instrument
 from gridops.domain.values import record
 from gridops.errors import GridopsError, VenueUnavailable
+from gridops.usecases import venue_looking
 from gridops.usecases.command_evidence import Story, newest, write
 from gridops.usecases.liveness import feel
 from gridops.usecases.place import Place
 from gridops.usecases.triage_read import disk_free, disk_needed
-from gridops.usecases.venue_session import BINANCE, PAPER
-from gridops.venue.handle import attach
+from gridops.usecases.venue_session import PAPER
 
 OK, FINDING, UNKNOWN, SKIPPED = "ok", "finding", "unknown", "skipped"
 VENUE_WITHIN_S = 20.0
@@ -168,7 +168,7 @@ def _keys(settings: Settings, environment: Mapping[str, str], secrets: Secrets) 
 
 def _venue(place: Place, settings: Settings, environment: Mapping[str, str], secrets: Secrets) -> list[Check]:
     try:
-        session = _session(place, settings, environment, secrets)
+        session = venue_looking.find(place, settings, environment, secrets)
     except VenueUnavailable as error:
         answer = SKIPPED if settings.venue.url == PAPER else UNKNOWN
         return [Check(name="venue", answer=answer, detail=str(error), hint=error.hint or "")]
@@ -186,38 +186,6 @@ def _venue(place: Place, settings: Settings, environment: Mapping[str, str], sec
         told = getattr(error, "detail", "")
         checks.append(Check(name="venue", answer=FINDING, detail=f"{type(error).__name__} {told}".rstrip()[:300]))
     return checks
-
-
-def _session(place: Place, settings: Settings, environment: Mapping[str, str], secrets: Secrets) -> VenueSettings:
-    url = settings.venue.url
-    if url == PAPER:
-        return _paper(place, settings, secrets)
-    pair = keys.load(dict(environment), secrets, account=settings.account.name)
-    base = None if url == BINANCE else url.rstrip("/")
-    return VenueSettings(
-        rest=base,
-        ws=None if base is None else base.replace("http://", "ws://", 1),
-        ws_api=None if base is None else base.replace("http://", "ws://", 1) + "/ws-fapi/v1",
-        api_key=pair.api_key,
-        api_secret=pair.api_secret,
-        symbols=settings.grid.symbols,
-    )
-
-
-def _paper(place: Place, settings: Settings, secrets: Secrets) -> VenueSettings:
-    handle = attach(place.home.paper_venue_dir(place.account))
-    if handle is None:
-        raise VenueUnavailable("no paper venue runs", hint="`gridops run` starts one")
-    for secret in (handle.api_key, handle.api_secret, handle.control_token):
-        secrets.register(secret)
-    return VenueSettings(
-        rest=handle.rest,
-        ws=handle.ws,
-        ws_api=handle.ws_api,
-        api_key=handle.api_key,
-        api_secret=handle.api_secret,
-        symbols=settings.grid.symbols,
-    )
 
 
 async def _ask(session: VenueSettings, settings: Settings, checks: list[Check]) -> None:

@@ -19,6 +19,7 @@ from gridops.usecases import triage_evidence, triage_recent, triage_wired
 from gridops.usecases.command_evidence import Story, newest, write
 from gridops.usecases.fsm_show import FsmReport
 from gridops.usecases.place import Place
+from gridops.usecases.triage_compare import VenueSaid
 from gridops.usecases.triage_evidence import ModeEvidence
 from gridops.usecases.triage_read import Gathered, gather
 from gridops.usecases.triage_recent import Recent
@@ -110,10 +111,12 @@ class TriageReport:
     recent: Recent | None
     newest: tuple[ModeEvidence, ...]
     evidence: EvidenceRef
+    venue: VenueSaid | None = None
+    """The venue's own history beside ours; None where it was not asked."""
 
     @property
     def found(self) -> bool:
-        return self.verdict == Answer.FINDING
+        return self.verdict == Answer.FINDING or (self.venue is not None and self.venue.disagreements > 0)
 
 
 def execute(place: Place, environment: Mapping[str, str], since_s: float = 900.0, *, keep: bool = True) -> TriageReport:

@@ -129,3 +129,26 @@ def test_doctor_finds_a_running_paper_venue_ready(tmp_path: Path) -> None:
 def _rows(path: Path) -> int:
     with JournalReader(path) as reader:
         return reader.count()
+
+
+@pytest.mark.wire
+@pytest.mark.timeout(240)
+def test_the_venue_is_asked_and_what_it_knows_better_is_marked(tmp_path: Path) -> None:
+    """A live engine and the venue agree; what happens after its death only the venue knows. Judged by the oracle."""
+    with Bench(tmp_path) as bench:
+        engine = bench.start()
+        engine.wait(lambda: bench.fills() > 2, 60.0, "fills")
+        said = json.loads(gridops(bench, "triage", "--venue", "--json").stdout)["venue"]
+        assert said["failure"] == "" and said["disagreements"] == 0, said
+        assert {"trade", "order", "position"} <= {each["what"] for each in said["timeline"]}
+        engine.kill()
+        before, writes = {each["orderId"] for each in bench.truth()["fills"]}, bench.last_request()
+        bench.venue.fault("venue.external", what="order", side="BUY", quantity="0.050")
+        ran = gridops(bench, "triage", "--venue", "--json")
+        wrong = [each for each in json.loads(ran.stdout)["venue"]["timeline"] if each["differs"]]
+        known = {each["orderId"] for each in bench.truth()["fills"]} - before
+        trades = {str(each["id"]) for each in bench.truth()["fills"] if each["orderId"] in known}
+        assert ran.returncode == 1 and trades
+        assert trades <= {each["ref"] for each in wrong if each["what"] == "trade"}
+        assert any(each["what"] == "position" for each in wrong)
+        assert all(each["method"] == "GET" for each in bench.requests(writes)), "it only looks"
