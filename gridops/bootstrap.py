@@ -35,6 +35,7 @@ from gridops.adapters.record_metrics import MetricsSink
 from gridops.adapters.record_sinks import engine_sinks
 from gridops.adapters.redaction import Secrets
 from gridops.adapters.reserve_file import ReserveFile
+from gridops.adapters.service_notify import ServiceNotify
 from gridops.adapters.traceback_hooks import install_hooks
 from gridops.config import Loaded
 from gridops.domain.effects import Answer, Finish
@@ -263,7 +264,10 @@ class LiveGraph:
                 loop.put(looking)
             self._arm_signals(loop)
             _settle_memory()
-            watchers = [asyncio.create_task(work) for work in self._watchers(loop)]
+            manager = ServiceNotify(self._options.environment)
+            manager.ready(_ready(loop.engine.state).detail)
+            stack.callback(manager.stopping, "leaving")
+            watchers = [asyncio.create_task(work) for work in self._watchers(loop, manager)]
             try:
                 finish = await loop.run()
             finally:
@@ -432,8 +436,10 @@ class LiveGraph:
             running.add_signal_handler(number, stop, number)
         running.add_signal_handler(signal.SIGHUP, lambda: None)
 
-    def _watchers(self, loop: LiveLoop) -> list[Any]:
-        work: list[Any] = []
+    def _watchers(self, loop: LiveLoop, manager: ServiceNotify) -> list[Any]:
+        work: list[Any] = [
+            run_watchers.watchdog(manager, step_age_check(lambda: self._step_age_ms(loop), STEP_AGE_LIMIT_MS))
+        ]
         if self._options.duration_s is not None:
             work.append(run_watchers.duration(self._options.duration_s, loop.put))
         if self._session.handle is not None:

@@ -9,6 +9,8 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from gridops.adapters.http_status import Check
+from gridops.adapters.service_notify import ServiceNotify
 from gridops.domain.events import Event, MarketEnded, SinkReport, StopSignal
 from gridops.errors import VenueUnavailable
 from gridops.runtime.state import EngineState
@@ -51,6 +53,15 @@ async def duration(seconds: float, put: Put) -> None:
     """The stop of a run that was given an end."""
     await asyncio.sleep(seconds)
     put(StopSignal(name="duration"))
+
+
+async def watchdog(manager: ServiceNotify, healthy: Callable[[], Check]) -> None:
+    """Feed the service manager's watchdog, as long as the engine steps: silence is what makes it restart us."""
+    every_s = manager.every_s
+    while every_s is not None:
+        found = healthy()
+        (manager.alive if found.ok else manager.unwell)(found.detail)
+        await asyncio.sleep(every_s)
 
 
 async def show(state: Callable[[], EngineState], on_progress: OnProgress) -> None:
