@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 from gridops.errors import ExitCode
 
-from gridops_cli import attached, render
+from gridops_cli import attached, proof, render
 from gridops_cli.app import sub_app
 from gridops_cli.options import AccountOption, ConfigOption, EvidenceOption, HomeOption, JsonOption, place, seconds
 from gridops_cli.run_options import (
@@ -19,10 +19,12 @@ from gridops_cli.run_options import (
     HeadlessOption,
     LoopOption,
     MarketOption,
+    RestartProofOption,
     SpeedOption,
     StopModeOption,
     StopOnExitOption,
     VenueOption,
+    YesOption,
 )
 
 if TYPE_CHECKING:
@@ -47,6 +49,8 @@ def run(
     stop_on_exit: StopOnExitOption = False,
     stop_mode: StopModeOption = None,
     dry_run: DryRunOption = False,
+    restart_proof: RestartProofOption = False,
+    yes: YesOption = False,
     home: HomeOption = None,
     account: AccountOption = None,
     config: ConfigOption = None,
@@ -57,8 +61,10 @@ def run(
 
     Example: gridops run --duration 60s --market synthetic:7
     """
+    proof.check(wanted=restart_proof, yes=yes, fresh=fresh, dry_run=dry_run)
     where = place(home, account, config, evidence_dir, for_start=True)
-    if attached.on_terminal() and not headless and not as_json and not dry_run:
+    screen = attached.on_terminal() and not headless and not as_json and not dry_run
+    if screen and not restart_proof:
         attached.run(where, sys.argv[1:], stop_on_exit=stop_on_exit)
         return
     from gridops.config import load
@@ -75,6 +81,11 @@ def run(
     from_ms = None if start is None else market_time_ms(start)
     if dry_run:
         _rehearse(loaded, where, from_ms, loop, as_json)
+        return
+    if restart_proof:
+        proof.show(loaded, where, from_ms, loop, yes=yes, machine=as_json)
+    if screen:
+        attached.run(where, proof.without(sys.argv[1:]), stop_on_exit=stop_on_exit)
         return
     from gridops import bootstrap
 

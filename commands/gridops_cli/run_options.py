@@ -26,3 +26,7 @@ StopModeOption = Annotated[
 DryRunOption = Annotated[
     bool, typer.Option("--dry-run", help="Show the plan for the present book and these settings; send nothing.")
 ]
+RestartProofOption = Annotated[
+    bool, typer.Option("--restart-proof", help="Show the targets first, and start only once they are agreed to.")
+]
+YesOption = Annotated[bool, typer.Option("--yes", help="Agree to what --restart-proof shows.")]
