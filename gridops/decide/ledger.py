@@ -74,10 +74,14 @@ class Rows:
     def add(self, key: Key, ref: int, at_ms: int, amount_e8: int) -> None:
         """Append a row that moved a wallet; an amount of nothing moved none."""
         if amount_e8:
-            stream = self.streams.get(key)
-            if stream is None:
-                stream = self.streams[key] = Stream()
-            stream.add(ref, at_ms, amount_e8)
+            self.stream(key).add(ref, at_ms, amount_e8)
+
+    def stream(self, key: Key) -> Stream:
+        """The stream of that key, opened when it is new."""
+        stream = self.streams.get(key)
+        if stream is None:
+            stream = self.streams[key] = Stream()
+        return stream
 
     def add_fills(self, fills: Fills) -> None:
         """What fills did to the wallets: realised result, and fees in their own asset."""

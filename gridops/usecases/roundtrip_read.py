@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from gridops.adapters.journal_reader import JournalReader
-from gridops.decide.ledger import COMMISSION, FROM_FILLS, REALISED, Key, Rows
+from gridops.decide.ledger import COMMISSION, FROM_FILLS, REALISED, Key, Rows, Stream
 from gridops.decide.roundtrip_fills import OUTSIDE, Fills
 from gridops.decide.roundtrip_marks import Marks
 from gridops.decide.tieout import WalletRead
@@ -26,6 +26,8 @@ CHUNK = 2_048
 _QUIET_END = b",[],[]]"
 """How a row ends that led to no record and no effect."""
 _FIRST_FILLED = b'[["Filled",{"fill":{'
+_TELLING = frozenset({"Boot", "QueryReply"})
+"""Kinds of input that tell something themselves."""
 _FILLED_AT = len(b'[["Filled",')
 
 
@@ -99,6 +101,8 @@ class Fold:
         self._read_ms = 0
         self._scale: dict[str, tuple[int, int]] = {}
         self._regime: dict[str, str] = {}
+        self._listed: dict[tuple[str, str, str], Stream] = {}
+        """The venue's streams by kind, symbol and asset: a key is not made for each of a million rows."""
 
     def take(self, row: InputRow) -> None:
         """Fold one row in. JournalError when it is not of this build's shape."""
@@ -111,6 +115,8 @@ class Fold:
                 if row.body.endswith(_QUIET_END):
                     return
             if row.kind == "OrderReport" and self._only_filled(row.body):
+                return
+            if row.kind not in _TELLING and not _tells(row.body):
                 return
             stored = wire.ROW.decode(row.body)
             if row.kind == "Boot":
@@ -202,10 +208,15 @@ class Fold:
 
     def _income(self, row: wire.Income) -> None:
         kind = row.income_type
+        amount = wire.whole_e8(row.amount)
+        if not amount:
+            return
+        names = (kind, row.symbol, row.asset)
+        stream = self._listed.get(names)
+        if stream is None:
+            stream = self._listed[names] = self.history.venue.stream(Key(*names))
         ref = row.trade_id if kind in FROM_FILLS else row.tran_id
-        self.history.venue.add(
-            Key(kind, row.symbol, row.asset), int(ref or row.tran_id), row.at_ms, wire.whole_e8(row.amount)
-        )
+        stream.add(int(ref or row.tran_id), row.at_ms, amount)
 
     def _record(self, kind: str, raw: msgspec.Raw, venue_ms: int, reply: WalletRead | None) -> None:
         if kind == "Filled":
@@ -311,6 +322,14 @@ class Fold:
         if fills is not None and self._regime.get(symbol) != regime:
             fills.regimes.append((venue_ms, regime))
             self._regime[symbol] = regime
+
+
+def _tells(body: bytes) -> bool:
+    """May a row of another kind hold a record that is accounted for? What is no whole row is left to the decoder."""
+    if not (body.startswith(b"[") and body.endswith(b"]")):
+        return True
+    # Spelt out, as above.
+    return b'"Filled"' in body or b'"Booked"' in body or b'"RegimeChanged"' in body or b'"Note"' in body
 
 
 def _scale(old: Instrument, new: Instrument) -> tuple[int, int]:
