@@ -228,7 +228,7 @@ def _choice(
 ) -> Choice:
     order, rest = case.order, case.rest
     working, wanted = order is not None, case.target is not None
-    place_cbps = queue_cbps(order, case.ctx) if order is not None else 0
+    place_cbps = queue_cbps(order, case.ctx) if order is not None and order.ahead_lots >= 0 else 0
     cost = cost_of(decision, working, wanted, rest, place_cbps)
     return Choice(
         case.ctx.symbol,

@@ -15,7 +15,7 @@ from gridops.decide.words import BUY, GTX, INTENT, LIMIT, MARKET, SENT, UNKNOWN
 from gridops.domain.orders import Order
 from gridops.domain.plan import Target
 from gridops.domain.values import record
-from gridops.domain.vocabulary import Decision, Gate, RouterReason, Side
+from gridops.domain.vocabulary import Decision, Gate, RouterReason
 
 _NEVER_SENT = frozenset({INTENT, SENT})
 
@@ -102,8 +102,14 @@ class Case:
     @property
     def crosses_book(self) -> bool:
         """A post-only order at the target would take."""
-        target = self.target
-        return target is not None and target.tif is GTX and crosses_book(target.side, target.price_ticks, self.ctx)
+        target, ctx = self.target, self.ctx
+        if target is None or target.tif is not GTX:
+            return False
+        bid_ticks, ask_ticks = ctx.bid_ticks, ctx.ask_ticks
+        if not 0 < bid_ticks < ask_ticks:
+            # Without a book nothing is known to rest.
+            return True
+        return target.price_ticks >= ask_ticks if target.side is BUY else target.price_ticks <= bid_ticks
 
     @property
     def filter_refuses(self) -> bool:
@@ -130,8 +136,8 @@ class Rule:
     decision: Decision
     applies: Callable[[Case], bool]
     settled: bool = True
-    """Asked about a settled pair too: same cohort, no write in flight, nothing waited for, not where it is wanted, in a
-    plan that sweeps nothing, forbids nothing and reduces no excess."""
+    """May decide a settled pair: same cohort, no write in flight, nothing waited for, not where it is wanted, in a plan
+    that sweeps nothing, forbids nothing and reduces no excess."""
 
 
 @dataclass(slots=True)
@@ -175,19 +181,13 @@ def _compare(case: Case, order: Order, target: Target) -> None:
     if case.waiting and case.to_lots > rest:
         case.to_lots = rest
     wanted = case.to_lots
-    case.price_held = abs(target.price_ticks - order.price_ticks) <= hold_ticks(order, target, case.ctx)
+    band = hold_ticks(order, target, case.ctx) if order.ahead_lots >= 0 else case.ctx.band_ticks
+    case.price_held = -band <= target.price_ticks - order.price_ticks <= band
     case.lots_held = abs(rest - wanted) * 100 <= case.ctx.rules.hold_lots_pct * wanted
     if order.reduce_only and case.reduce_excess and rest > wanted:
         case.lots_held = False
     if case.same_cohort and same_price:
         case.unchanged, case.shrinks = rest == wanted, wanted <= rest
-
-
-def crosses_book(side: Side, price_ticks: int, ctx: RouteContext) -> bool:
-    """Would a post-only order at this price take? Without a book nothing is known to rest, so yes."""
-    if not 0 < ctx.bid_ticks < ctx.ask_ticks:
-        return True
-    return price_ticks >= ctx.ask_ticks if side is BUY else price_ticks <= ctx.bid_ticks
 
 
 def passes_filters(target: Target, lots: int, total_lots: int, ctx: RouteContext, limits: Limits | None = None) -> bool:
@@ -219,7 +219,7 @@ def _swept(reason: RouterReason) -> Callable[[Case], bool]:
 def _partial_settling(c: Case) -> bool:
     """A fresh partial fill is usually followed by more of the same sweep; an excess of reduce-only does not wait."""
     o = c.order
-    if o is None or c.target is None or not o.filled_lots or (o.reduce_only and c.reduce_excess):
+    if o is None or not o.filled_lots or c.target is None or (o.reduce_only and c.reduce_excess):
         return False
     return c.ctx.now_ms < o.filled_ms + c.ctx.rules.partial_settle_ms
 
@@ -230,15 +230,18 @@ def _target_at_or_below_filled(c: Case) -> bool:
     An amend states the total, and a total at or below the executed quantity cancels the order at the venue. Topping a
     served order up would keep that hazard alive with every further fill, and one id would carry many rungs.
     """
-    return c.pair and c.order is not None and c.order.filled_lots > 0 and c.to_lots <= c.order.filled_lots
+    o = c.order
+    return o is not None and o.filled_lots > 0 and c.to_lots <= o.filled_lots and c.pair
 
 
 def _near_amend_limit(c: Case) -> bool:
-    return c.pair and c.order is not None and c.order.amends >= c.ctx.instrument.max_amends - c.ctx.rules.amend_headroom
+    o = c.order
+    return o is not None and o.amends >= c.ctx.instrument.max_amends - c.ctx.rules.amend_headroom and c.pair
 
 
 def _not_amendable(c: Case) -> bool:
-    return c.pair and c.order is not None and (not c.ctx.rules.amend_supported or c.order.order_type is not LIMIT)
+    o = c.order
+    return o is not None and (not c.ctx.rules.amend_supported or o.order_type is not LIMIT) and c.pair
 
 
 _R, _D = RouterReason, Decision
@@ -270,7 +273,7 @@ SHAPE_RULES: tuple[Rule, ...] = (
     Rule(reason=_R.WITHIN_HOLD_BAND, decision=_D.NOOP, applies=lambda c: c.held),
     Rule(reason=_R.PARTIAL_IN_FLIGHT, decision=_D.NOOP, applies=_partial_settling),
     Rule(reason=_R.POST_ONLY_WOULD_CROSS, decision=_D.CANCEL_REPLACE, applies=lambda c: c.pair and c.crosses_book),
-    Rule(reason=_R.BLOCKED_POST_ONLY, decision=_D.NOOP, applies=lambda c: c.crosses_book),
+    Rule(reason=_R.BLOCKED_POST_ONLY, decision=_D.NOOP, applies=lambda c: c.crosses_book, settled=False),
     Rule(reason=_R.BLOCKED_FILTER, decision=_D.NOOP, applies=lambda c: c.filter_refuses),
     Rule(reason=_R.DEFERRED_REFUSED, decision=_D.NOOP, applies=lambda c: c.refused),
     Rule(

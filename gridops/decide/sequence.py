@@ -306,9 +306,9 @@ def _nearest_ticks(order: Order) -> int:
 
 
 def _nearer(index: int, known: int | None, price_ticks: int) -> int:
-    if known is None:
+    if known is None or (price_ticks > known if index == _BIDS else price_ticks < known):
         return price_ticks
-    return max(known, price_ticks) if index == _BIDS else min(known, price_ticks)
+    return known
 
 
 def _meets(buying: bool, price_ticks: int, other_ticks: int) -> bool:
@@ -372,23 +372,25 @@ def _link(moves: list[Move], exposure: Exposure, bound_units: int) -> tuple[Op, 
             frees[move.index].append(len(ops))
             ops.append(_op(len(ops), move.cancel, ()))
     for move in moves:
-        if move.write is None:
+        write, index = move.write, move.index
+        if write is None:
             continue
-        index, waits = move.index, [op_of[client_id] for client_id in move.clears]
+        waits = [op_of[client_id] for client_id in move.clears] if move.clears else []
         if move.cancel is not None:
             waits.append(op_of[move.cancel.client_id])
-        grown, grown_reduce = max(move.grows, 0), max(move.grows_reduce, 0)
-        tight = grown > 0 and exposure.reach(index, peak[index] + grown) > bound_units
-        if tight or (grown_reduce and peak_reduce[index] + grown_reduce > exposure.reducible[index]):
-            waits += frees[index]
-        else:
-            peak[index] += grown
-            peak_reduce[index] += grown_reduce
-        if move.write.kind is AMEND_OP:
-            op_of[move.write.client_id] = len(ops)
+        if move.grows > 0 or move.grows_reduce > 0:
+            grown, grown_reduce = max(move.grows, 0), max(move.grows_reduce, 0)
+            tight = grown > 0 and exposure.reach(index, peak[index] + grown) > bound_units
+            if tight or (grown_reduce and peak_reduce[index] + grown_reduce > exposure.reducible[index]):
+                waits += frees[index]
+            else:
+                peak[index] += grown
+                peak_reduce[index] += grown_reduce
+        if write.kind is AMEND_OP:
+            op_of[write.client_id] = len(ops)
             if move.grows < 0 or move.grows_reduce < 0:
                 frees[index].append(len(ops))
-        ops.append(_op(len(ops), move.write, tuple(sorted(set(waits)))))
+        ops.append(_op(len(ops), write, tuple(sorted(set(waits))) if waits else ()))
     return tuple(ops)
 
 

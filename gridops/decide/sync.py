@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 
+from gridops.decide.words import SENT, UNKNOWN
 from gridops.domain.ids import owner
 from gridops.domain.orders import Order, VenueOrder
 from gridops.domain.rules import SyncRules
@@ -194,12 +195,11 @@ def asked_now(sync: SyncState, key: str, now_ms: int) -> None:
 
 def in_doubt(order: Order, now_venue_ms: int, rules: SyncRules) -> bool:
     """Has a write had no answer for longer than the in-flight loop allows, or is its outcome unknown?"""
-    if order.state is OrderState.UNKNOWN:
+    state, pending = order.state, order.pending
+    if state is UNKNOWN or (pending is not None and pending.unknown):
         return True
-    if order.pending is not None and order.pending.unknown:
-        return True
-    waiting = order.pending.sent_ms if order.pending is not None else 0
-    if order.state is OrderState.SENT:
+    waiting = pending.sent_ms if pending is not None else 0
+    if state is SENT:
         waiting = order.created_ms
     return bool(waiting) and now_venue_ms - waiting > rules.inflight_ms
 
@@ -235,7 +235,7 @@ def judge_orders(
         if client_id not in by_id:
             if settled and order.state in (OrderState.OPEN, OrderState.PARTIAL):
                 missing.append(client_id)
-        elif settled and order.state is not OrderState.UNKNOWN:
+        elif settled and order.state is not UNKNOWN:
             seen = by_id[client_id]
             ours = f"{order.price_ticks}x{order.lots}"
             theirs = f"{seen.price_ticks}x{seen.lots}"
