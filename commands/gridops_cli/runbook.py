@@ -26,7 +26,7 @@ def runbook(
     evidence_dir: EvidenceOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Print a runbook page, or run what it says to look at.
+    """Print a runbook page or one section of it, PAGE#SECTION, or run what it says to look at.
 
     Example: gridops runbook fsm --execute
     """
@@ -48,7 +48,7 @@ def runbook(
     if as_json:
         render.document("runbook", page, page.evidence)
     else:
-        render.text(page.text.splitlines() if not execute else _answers(page.ran))
+        render.text(page.text.splitlines() if not execute else [*_answers(page.ran), f"verdict: {page.verdict}"])
         render.evidence(page.evidence)
     if not page.ok:
         raise typer.Exit(int(ExitCode.FINDING))
