@@ -53,8 +53,8 @@ def _doubted(symbol: SymbolState) -> bool:
 
 
 def run(state: EngineState, out: Out) -> None:
-    """Send the beats and disarms that are due."""
-    if state.rules.deadman.enabled:
+    """Send the beats and disarms that are due. A ban stops them too: each request during one makes it longer."""
+    if state.rules.deadman.enabled and state.venue_ms >= state.budget.banned_until_ms:
         for symbol in state.symbols.values():
             _beat(state, symbol, out)
 

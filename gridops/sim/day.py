@@ -100,6 +100,10 @@ class Day:
         self.calendar = Calendar(self.scheduler, faults, f"{seed}|calendar", until_ns=self.end_ns)
         self.judge.state_now = self._state
         self.judge.latched = self.latch.is_set
+        requests = self.judge.asks
+        requests.spec = self._spec
+        requests.banned_until_ms = lambda: self.rest.banned_until_ms
+        requests.hindered = self._hindered
 
     def _listed(self) -> tuple[SymbolSpec, ...]:
         return self.source.symbols()
@@ -121,7 +125,18 @@ class Day:
             seed=f"{self.seed}|rest",
         )
         rest.on_write = self.judge.on_write
+        rest.on_request = self.judge.on_request
         return rest
+
+    def _spec(self) -> SymbolSpec | None:
+        return next((each for each in self.core.symbols() if each.symbol == self.rules.symbols[0]), None)
+
+    def _hindered(self) -> bool:
+        """Can nothing be sent or kept, by no fault of the process?"""
+        process = self.process
+        stopped = process is None or not process.alive or process.frozen
+        banned = self.clock.true_ms() < self.rest.banned_until_ms
+        return stopped or banned or self.rest.down or self.disk.failing or bool(self.rest.refusals)
 
     def _rules_payload(self) -> object:
         return self.core.call(None, "GET", "/fapi/v1/exchangeInfo", {}, self.clock.true_ms())

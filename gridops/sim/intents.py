@@ -18,6 +18,8 @@ class Intents:
         """(client id, price ticks, total lots)."""
         self.fills: dict[tuple[str, int], int] = {}
         """(symbol, trade id) -> lots."""
+        self.filled: dict[str, int] = {}
+        """Client id -> lots booked."""
         self.double_fills: list[tuple[str, int]] = []
 
     def read(self, row: JournalRow) -> None:
@@ -27,6 +29,7 @@ class Intents:
             if key in self.fills:
                 self.double_fills.append(key)
             self.fills[key] = fill.lots
+            self.filled[fill.client_id] = self.filled.get(fill.client_id, 0) + fill.lots
         if row.durable:
             self.read_effects(row.body)
 

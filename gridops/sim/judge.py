@@ -1,8 +1,9 @@
 """Invariants, held after every event against what the venue did and the disk kept, never the engine's opinion.
 
 Fed with each private event of the venue core at the moment it was made, each request as it leaves the process, and
-each row that became durable. The first breach raises `Violation`. The engine's state is looked at for one thing only:
-whether it allowed itself to write (I-10), and at the end, when its books must equal the venue's.
+each row that became durable; `invariants` says which part holds which. The first breach raises `Violation`. The
+engine's state is looked at for one thing only: whether it allowed itself to write (I-10), and at the end, when its
+books must equal the venue's.
 """
 
 from collections import deque
@@ -18,6 +19,11 @@ from gridops.domain.vocabulary import FsmState
 from gridops.runtime.ports_journal import JournalRow
 from gridops.runtime.state import EngineState
 from gridops.sim.intents import Intents
+from gridops.sim.judge_requests import RequestJudge
+from gridops.sim.judge_rows import RowJudge
+from gridops.sim.violation import Verdicts, Violation
+
+__all__ = ["Judge", "Resting", "Violation"]
 
 _OPENING = (FsmState.ACTIVE, FsmState.THROTTLED)
 _ENDED = ("FILLED", "CANCELED", "EXPIRED", "EXPIRED_IN_MATCH", "REJECTED")
@@ -25,17 +31,13 @@ MARK_MEMORY_MS = 10_000
 USER_BLIND_MS = 6_500
 """5 s of silence allowed, one health look, and a request decided just before."""
 MARKET_BLIND_MS = 4_500
+KILL_MS = 60_000
+"""Every own order is gone that long after a kill, not counting time in which nothing could be sent."""
 WAKES_PER_S = 60
 """More own wake-ups than this within a second are a hot loop."""
+CANARY = b"no-requests-are-signed"
+"""The simulated account's key and secret: in no row."""
 DUST = Decimal("0.00000001")
-
-
-class Violation(AssertionError):
-    """An invariant broke."""
-
-    def __init__(self, invariant: str, detail: str) -> None:
-        super().__init__(f"{invariant}: {detail}")
-        self.invariant, self.detail = invariant, detail
 
 
 @dataclass(slots=True)
@@ -58,7 +60,12 @@ class Judge:
     def __init__(self, grid: Grid, rules: Rules, tag: str, now_ms: Callable[[], int]) -> None:
         self._grid, self._rules, self._tag, self._now_ms = grid, rules, tag, now_ms
         self._cap_units = grid.instrument.units(rules.risk.symbol_cap)
+        self.verdicts = Verdicts()
+        self._say = self.verdicts.broken
         self.intents = Intents()
+        self.rows = RowJudge(self.verdicts, self, (CANARY,))
+        self.asks = RequestJudge(self.verdicts, now_ms)
+        self._kill_ms: int | None = None
         self.live: dict[int, Resting] = {}
         """By the venue's order id."""
         self.position = 0
@@ -69,7 +76,7 @@ class Judge:
         """Trades before the first order of ours: the opening position's, which need not be booked."""
         self.impostors: set[str] = set()
         """Client ids with our tag that another writer minted."""
-        self.checks = 0
+        self._checks = 0
         self._wakes = (0, 0)
         self.order_events = 0
         self._marks: deque[tuple[int, int]] = deque()
@@ -78,11 +85,26 @@ class Judge:
         self.state_now: Callable[[], EngineState | None] = lambda: None
         self.latched: Callable[[], bool] = lambda: False
 
+    @property
+    def checks(self) -> int:
+        """Single comparisons made so far, all parts together."""
+        return self._checks + self.rows.checks + self.asks.checks
+
+    @property
+    def live_ids(self) -> set[str]:
+        """Client ids of own orders that rest at the venue now."""
+        return {ids.ordinary(order.client_id) for order in self.live.values() if order.ours}
+
+    def ban_told(self) -> None:
+        """The journal knows of the ban."""
+        self.asks.ban_told()
+
     # What the venue did.
 
     def on_mark(self, mark_ticks: int) -> None:
         """The venue's mark moved."""
         now_ms = self._now_ms()
+        self._killed(now_ms)
         self._marks.append((now_ms, mark_ticks))
         while self._marks[0][0] < now_ms - MARK_MEMORY_MS and len(self._marks) > 1:
             self._marks.popleft()
@@ -92,7 +114,7 @@ class Judge:
         if payload["e"] != "ORDER_TRADE_UPDATE" or payload["o"]["s"] != self._grid.instrument.symbol:
             return
         self.order_events += 1
-        self.checks += 6
+        self._checks += 6
         source = payload["o"]
         execution = source["x"]
         asked = execution in ("NEW", "AMENDMENT")
@@ -108,23 +130,37 @@ class Judge:
             self._bounded(order, before)
         self._one_per_level(order)
 
+    def _killed(self, now_ms: int) -> None:
+        self._checks += 1
+        if not self.rows.killed or not self.live_ids or self.asks.hindered():
+            self._kill_ms = None
+        elif self._kill_ms is None:
+            self._kill_ms = now_ms
+        elif now_ms - self._kill_ms > KILL_MS:
+            self._say("I-14", f"{sorted(self.live_ids)[:3]} still rest {now_ms - self._kill_ms} ms after a kill")
+
+    def on_request(self, method: str, path: str, stamp_ms: int) -> None:
+        """Any request leaves the process now, with the venue time it believes in."""
+        self.asks.request(method, path, stamp_ms)
+
     def on_wake(self) -> None:
         """The engine woke by its own deadline."""
         second = self._now_ms() // 1_000
         self._wakes = (second, self._wakes[1] + 1 if self._wakes[0] == second else 1)
         if self._wakes[1] > WAKES_PER_S:
             state = self.state_now()
-            raise Violation("I-17", f"hot loop: over {WAKES_PER_S} wake-ups a second in {state and state.fsm.state}")
+            self._say("I-17", f"hot loop: over {WAKES_PER_S} wake-ups a second in {state and state.fsm.state}")
 
     def on_row(self, row: JournalRow) -> None:
         """A row became durable."""
         self.intents.read(row)
-        if self.intents.double_fills:
-            raise Violation("I-06", f"fill {self.intents.double_fills[0]} was booked twice")
+        while self.intents.double_fills:
+            self._say("I-06", f"fill {self.intents.double_fills.pop()} was booked twice")
+        self.rows.read(row)
         for fill in row.fills:
-            self.checks += 1
+            self._checks += 1
             if self.trades.get(fill.trade_id) != fill.lots:
-                raise Violation("I-06", f"fill {fill.trade_id} of {fill.lots} lots was booked; the venue has no such")
+                self._say("I-06", f"fill {fill.trade_id} of {fill.lots} lots was booked; the venue has no such")
 
     @property
     def cap_units(self) -> int:
@@ -155,11 +191,19 @@ class Judge:
 
     def on_write(self, method: str, path: str, params: Mapping[str, Any]) -> None:
         """A request leaves the process now."""
-        if "order" not in path.lower() or method == "DELETE":
+        if "order" not in path.lower():
             return
-        legs = params.get("batchOrders", [params])
-        for leg in legs:
-            self.checks += 2
+        theirs = {number: order.client_id for number, order in self.live.items() if not order.ours}
+        if method != "POST" and theirs:
+            self.asks.foreign(method, path, params, theirs)
+        if method == "DELETE" or "countdown" in path:
+            return
+        for leg in params.get("batchOrders", [params]):
+            self._checks += 2
+            target = self.live.get(int(leg.get("orderId") or 0))
+            filled = self.intents.filled.get(ids.ordinary(target.client_id), 0) if target is not None else 0
+            if not self.asks.leg(method, leg, filled=filled, newest_epoch=self.rows.epoch):
+                continue
             if method == "POST":
                 self._placing(leg)
             elif self._raises(leg):
@@ -196,38 +240,41 @@ class Judge:
     def _traded(self, order: Resting, source: Mapping[str, Any]) -> None:
         lots = self._grid.quantity.exact(source["l"])
         if source["t"] in self.trades:
-            raise Violation("I-06", f"the venue reported trade {source['t']} twice")
+            self._say("I-06", f"the venue reported trade {source['t']} twice")
         self.trades[source["t"]] = lots
         before, self.position = self.position, self.position + order.sign * lots
         if order.reduce_only and (before * order.sign >= 0 or before * self.position < 0):
-            raise Violation("I-12", f"reduce-only {_shown(order)} took the position from {before} to {self.position}")
+            self._say("I-12", f"reduce-only {_shown(order)} took the position from {before} to {self.position}")
 
     def _accepted(self, order: Resting) -> None:
         who = ids.owner(order.client_id)
         if order.client_id in self.accepted:
-            raise Violation("I-02", f"{order.client_id} was accepted a second time")
+            self._say("I-02", f"{order.client_id} was accepted a second time")
+        if ids.ordinary(order.client_id) in self.rows.dead:
+            self._say("I-03", f"{_shown(order)} arrived after the books declared it absent")
         if not self.accepted:
             self.history = set(self.trades)
         self.accepted.add(order.client_id)
         if order.client_id not in self.intents.placed and not (who is not None and who.reserved):
-            raise Violation("I-01", f"{_shown(order)} is at the venue and its intent is not on the disk")
+            self._say("I-01", f"{_shown(order)} is at the venue and its intent is not on the disk")
         if not order.limit and not order.reduce_only:
-            raise Violation("I-12", f"market order {_shown(order)} is not flagged reduce-only")
+            self._say("I-12", f"market order {_shown(order)} is not flagged reduce-only")
 
     def _amended(self, order: Resting) -> None:
         if (order.client_id, order.price_ticks, order.lots) not in self.intents.amended:
-            raise Violation("I-01", f"{_shown(order)} was amended and that intent is not on the disk")
+            self._say("I-01", f"{_shown(order)} was amended and that intent is not on the disk")
 
     def _one_per_level(self, order: Resting) -> None:
         side = [each for each in self.live.values() if each.ours and each.limit and each.sign == order.sign]
         if len(side) > self._rules.grid.levels:
-            raise Violation("I-05", f"{len(side)} orders rest on the side of {_shown(order)}: more than levels")
+            self._say("I-05", f"{len(side)} orders rest on the side of {_shown(order)}: more than levels")
 
     def _placing(self, leg: Mapping[str, Any]) -> None:
         if leg.get("reduceOnly") == "true":
             return
         if leg.get("type") == "MARKET":
-            raise Violation("I-12", f"market order {leg.get('newClientOrderId')} is written without reduce-only")
+            self._say("I-12", f"market order {leg.get('newClientOrderId')} is written without reduce-only")
+            return
         self._may_increase("place", leg)
 
     def _raises(self, leg: Mapping[str, Any]) -> bool:
@@ -243,21 +290,21 @@ class Judge:
     def _may_increase(self, kind: str, leg: Mapping[str, Any]) -> None:
         state, now_ms = self.state_now(), self._now_ms()
         if state is not None and state.fsm.state not in _OPENING:
-            raise Violation("I-10", f"{kind} {dict(leg)} leaves in state {state.fsm.state}")
+            self._say("I-10", f"{kind} {dict(leg)} leaves in state {state.fsm.state}")
         if self.latched():
-            raise Violation("I-10", f"{kind} {dict(leg)} leaves under a kill latch")
+            self._say("I-10", f"{kind} {dict(leg)} leaves under a kill latch")
         blind = self.user_blind_since_ms
         if blind is not None and now_ms - blind > USER_BLIND_MS:
-            raise Violation("I-16", f"{kind} leaves {now_ms - blind} ms after the user stream went down")
+            self._say("I-16", f"{kind} leaves {now_ms - blind} ms after the user stream went down")
         blind = self.market_blind_since_ms
         if blind is not None and now_ms - blind > MARKET_BLIND_MS:
-            raise Violation("I-16", f"{kind} leaves {now_ms - blind} ms after the market went silent")
+            self._say("I-16", f"{kind} leaves {now_ms - blind} ms after the market went silent")
 
     def _bounded(self, order: Resting, before: tuple[int, ...]) -> None:
         """Above the cap at every mark the engine may have decided by, and higher than before: out of bounds."""
         after = self._worst()
         if all(now > self._cap_units and now > was for now, was in zip(after, before, strict=True)):
-            raise Violation("I-09", f"{_shown(order)}: worst case {min(after)} units, cap {self._cap_units}")
+            self._say("I-09", f"{_shown(order)}: worst case {min(after)} units, cap {self._cap_units}")
 
     def _worst(self) -> tuple[int, ...]:
         """Worst case by the venue's own orders and position, at each recent mark."""
@@ -281,23 +328,23 @@ class Judge:
         """Books and state at the end. Call it only when the faults are over and the market stands still."""
         self.books(state, truth, account)
         if state.fsm.state in (FsmState.INIT, FsmState.READY, FsmState.DEGRADED):
-            raise Violation("I-17", f"{state.fsm.state} long after the last fault: {sorted(state.levels)}")
+            self._say("I-17", f"{state.fsm.state} long after the last fault: {sorted(state.levels)}")
 
     def books(self, state: EngineState, truth: Mapping[str, Any], account: str) -> None:
         """The engine's books against the oracle, when nothing is under way."""
         symbol = next(iter(state.symbols.values()))
         held = truth["accounts"][account]["positions"].get(symbol.symbol, {"lots": 0})["lots"]
         if held != self.position:
-            raise Violation("judge", f"the judge counts {self.position} lots, the oracle {held}")
+            self._say("judge", f"the judge counts {self.position} lots, the oracle {held}")
         if truth["violations"]:
-            raise Violation("venue", str(truth["violations"][0]))
-        self.checks += 5
+            self._say("venue", str(truth["violations"][0]))
+        self._checks += 5
         if symbol.position_lots != held:
-            raise Violation("I-07", f"position {symbol.position_lots}, the venue says {held}")
+            self._say("I-07", f"position {symbol.position_lots}, the venue says {held}")
         booked = {trade_id for _, trade_id in self.intents.fills}
         missing = sorted(set(self.trades) - self.history - booked)
         if missing:
-            raise Violation("I-06", f"fills {missing[:5]} were never booked")
+            self._say("I-06", f"fills {missing[:5]} were never booked")
         self._settle_money(state, truth["accounts"][account]["wallet"])
         self._settle_orders(state)
 
@@ -305,14 +352,14 @@ class Judge:
         for asset, text in wallet.items():
             booked, real = state.ledger.wallet.get(asset, Decimal(0)), Decimal(text)
             if abs(booked - real) > DUST:
-                raise Violation("I-21", f"{asset} ledger {booked}, the venue says {real}: {booked - real} apart")
+                self._say("I-21", f"{asset} ledger {booked}, the venue says {real}: {booked - real} apart")
 
     def _settle_orders(self, state: EngineState) -> None:
         symbol = next(iter(state.symbols.values()))
         ours = {o.client_id: (o.price_ticks, o.lots, o.filled_lots) for o in symbol.orders.values()}
         theirs = {ids.ordinary(o.client_id): (o.price_ticks, o.lots, o.filled) for o in self.live.values() if o.ours}
         if ours != theirs:
-            raise Violation("I-07", f"open orders differ: {sorted(set(ours.items()) ^ set(theirs.items()))[:4]}")
+            self._say("I-07", f"open orders differ: {sorted(set(ours.items()) ^ set(theirs.items()))[:4]}")
 
 
 def _shown(order: Resting) -> str:

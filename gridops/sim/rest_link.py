@@ -138,6 +138,8 @@ class RestLink:
         """Trades that no history lists."""
         self.on_write: Callable[[str, str, dict[str, Any]], None] = lambda _m, _p, _q: None
         """Told of every order-changing request at the instant it leaves the process."""
+        self.on_request: Callable[[str, str, int], None] = lambda _m, _p, _s: None
+        """Told of every request at that instant, with its stamp."""
         self.rule_for: Callable[[str, str, dict[str, Any]], CallRule | None] = lambda _m, _p, _q: None
         """Asked for every call: the rule that has it, if any."""
         self.on_refusal: Callable[[str, str, int], None] = lambda _m, _p, _c: None
@@ -148,6 +150,7 @@ class RestLink:
         signed, method, path = route(ask.endpoint)
         self.calls += 1
         self.named.update(_symbols(ask.params))
+        self.on_request(method, path, ask.stamp_ms)
         if method != "GET":
             self.on_write(method, path, ask.params)
         told: list[Reply] = []

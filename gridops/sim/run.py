@@ -5,6 +5,7 @@ faults; what is scarcest counts.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 from gridops.domain.values import record
@@ -66,6 +67,15 @@ def run_day(
     finally:
         day.close()
     return _report(day, digest, broken, name)
+
+
+def run_twice(work: Callable[[], SimReport]) -> SimReport:
+    """One run done twice, which must agree byte for byte (I-32); the first one's report when they do."""
+    first, again = work(), work()
+    if first == again:
+        return first
+    told = f"seed {first.seed}, I-32: digests {first.digest[:16]} and {again.digest[:16]}"
+    return replace(first, violation=told, invariant="I-32")
 
 
 def _report(day: Day, digest: str, broken: str, name: str) -> SimReport:

@@ -1,0 +1,225 @@
+"""What the journal says, row by row, held against what the venue did: the judge's half that reads the disk.
+
+Fed with every row that became durable, in order. It follows the lifecycle, the orders and the identity of the runs by
+their records alone; the venue's side it asks through `VenueView`.
+"""
+
+from typing import Any, Protocol
+
+import msgspec
+
+from gridops.domain import effects, events, ids, records
+from gridops.domain.vocabulary import TERMINAL, FsmEvent, FsmState, OrderState, Side, WriteOutcome
+from gridops.runtime import codec
+from gridops.runtime.ports_journal import JournalRow
+from gridops.sim.violation import Verdicts
+
+_READ = {
+    each.__name__: each
+    for each in (
+        records.Transition,
+        records.OrderMoved,
+        records.Sent,
+        records.GateRefused,
+        records.MismatchSeen,
+        records.Remedied,
+        records.TripClosed,
+        records.Filled,
+        records.Booked,
+    )
+}
+_EVENTS = {
+    each.__name__: each
+    for each in (events.Boot, events.ViewChanged, events.WriteReply, events.QueryReply, events.BudgetSeen)
+}
+_EVIDENT = (FsmState.DEGRADED, FsmState.PAUSED, FsmState.EMERGENCY)
+_IN_DOUBT = (OrderState.INTENT, OrderState.SENT, OrderState.UNKNOWN)
+_WRITING = ("cancel_orphan", "reduce_to_cap")
+"""Remedies that change something at the venue."""
+_INCREASE = "increase"
+_NOT_FOR_PROTECTION = frozenset(
+    [
+        "armed",
+        "kill_latch",
+        "whitelist",
+        "data_trust",
+        "drawdown",
+        "exposure",
+        "order_size",
+        "pending",
+        "churn",
+        "deadman",
+        "decision_age",
+    ]
+)
+"""Gates that only what raises risk has to pass, by the specification."""
+
+
+class VenueView(Protocol):
+    """What the rows are held against."""
+
+    @property
+    def live_ids(self) -> set[str]:
+        """Client ids of own orders that rest at the venue now."""
+        ...
+
+    def ban_told(self) -> None:
+        """The process knows that the venue bans it."""
+        ...
+
+
+class RowJudge:
+    """Invariants over the durable history of one account."""
+
+    def __init__(self, verdicts: Verdicts, venue: VenueView, canaries: tuple[bytes, ...]) -> None:
+        self._say, self._venue, self._canaries = verdicts.broken, venue, canaries
+        self.checks = 0
+        self.killed = False
+        self.epoch = 0
+        """Lease epoch of the newest run."""
+        self.dead: set[str] = set()
+        """Orders that the engine has declared never to have existed."""
+        self.fsm = FsmState.INIT
+        self._seq = self._boot_ns = 0
+        self._boot_id = ""
+        self._fsm_epoch = -1
+        self._bound: tuple[str, ...] = ()
+        self._identity: tuple[str, ...] = ()
+        self._orders: dict[str, OrderState] = {}
+        self._filled: dict[str, int] = {}
+        self._wanted: dict[str, tuple[str, Side, int]] = {}
+        """Opening places that have not ended: client id -> symbol, side and price asked for."""
+        self._intents: dict[int, str] = {}
+        self._confirmed: set[tuple[str, str, str]] = set()
+
+    def read(self, row: JournalRow) -> None:
+        """One row reached the disk."""
+        self.checks += 3
+        if self._seq and row.seq != self._seq + 1:
+            self._say("I-26", f"row {row.seq} follows row {self._seq}")
+        self._seq = row.seq
+        if any(canary in row.body for canary in self._canaries):
+            self._say("I-29", f"row {row.seq} holds a secret")
+        held = codec.decode_row(row.body)
+        self._clock(held.header)
+        kind = _EVENTS.get(held.kind)
+        event = msgspec.json.decode(held.event, type=kind) if kind is not None else None
+        if event is not None:
+            self._event(event)
+        wanted = codec.effects_of(held) if held.effects else []
+        ordered = {each.name for each in wanted if isinstance(each, effects.WriteBundle)}
+        for name, raw in held.records:
+            said = _READ.get(name)
+            if said is not None:
+                self.checks += 1
+                self._record(msgspec.json.decode(raw, type=said), event, ordered)
+        for each in wanted:
+            if isinstance(each, effects.Send):
+                self._send(each)
+
+    def _clock(self, header: events.Header) -> None:
+        if header.boot_id == self._boot_id and header.boot_ns < self._boot_ns:
+            self._say("I-23", f"row {header.seq}: the boot clock ran back by {self._boot_ns - header.boot_ns} ns")
+        self._boot_id, self._boot_ns = header.boot_id, header.boot_ns
+
+    def _event(self, event: Any) -> None:
+        match event:
+            case events.Boot():
+                self._booted(event)
+            case events.ViewChanged():
+                view = event.view
+                figures = (view.bid_ticks, view.ask_ticks, view.bid_lots, view.ask_lots, view.mark_ticks)
+                if min(figures) < 0:
+                    self._say("I-30", f"a market view with a negative figure was taken in: {figures}")
+            case events.BudgetSeen() if event.banned:
+                self._venue.ban_told()
+            case events.WriteReply() if event.outcome is WriteOutcome.DENIED:
+                gate = event.detail.partition(" ")[0]
+                if self._intents.get(event.op_id, _INCREASE) != _INCREASE and gate in _NOT_FOR_PROTECTION:
+                    self._say("I-11", f"gate {gate} stopped a {self._intents[event.op_id]} at the last hop")
+
+    def _booted(self, boot: events.Boot) -> None:
+        self._identity = (boot.account, boot.fingerprint, str(boot.live), boot.config_hash, boot.build)
+        if boot.armed and not self._bound:
+            self._bound = self._identity
+        self.epoch = max(self.epoch, boot.epoch)
+        # EMERGENCY is latched over restarts; everything else begins anew.
+        if self.fsm is not FsmState.EMERGENCY:
+            self.fsm = FsmState.INIT
+        self._intents.clear()
+
+    def _record(self, said: Any, event: Any, ordered: set[str]) -> None:
+        match said:
+            case records.Transition():
+                self._moved(said, ordered)
+            case records.OrderMoved():
+                self._order(said, event)
+            case records.Sent():
+                self._intents[said.op_id] = said.intent
+            case records.GateRefused():
+                if said.intent != _INCREASE and said.gate.value in _NOT_FOR_PROTECTION:
+                    self._say("I-11", f"gate {said.gate} refused a {said.intent}: {said.detail}")
+            case records.MismatchSeen() if said.confirmed:
+                self._confirmed.add((said.kind.value, said.symbol, said.key))
+            case records.Remedied() if said.outcome == "applied" and said.remedy in _WRITING:
+                if (said.kind.value, said.symbol, said.key) not in self._confirmed:
+                    self._say("I-18", f"{said.remedy} of {said.kind} {said.key}, which no second read confirmed")
+            case records.TripClosed():
+                self._trip(said)
+            case records.Filled() | records.Booked():
+                self._not_from_nothing(event, f"{type(said).__name__} out of a failed read")
+
+    def _moved(self, move: records.Transition, ordered: set[str]) -> None:
+        if move.from_state is not self.fsm:
+            self._say("I-15", f"{move.from_state} -> {move.to_state}, but the journal left off in {self.fsm}")
+        if move.epoch < self._fsm_epoch:
+            self._say("I-15", f"state epoch {move.epoch} follows {self._fsm_epoch}")
+        self.fsm, self._fsm_epoch = move.to_state, move.epoch
+        if move.to_state in _EVIDENT and (not move.bundle or move.bundle not in ordered):
+            self._say("I-31", f"{move.from_state} -> {move.to_state} ordered no evidence")
+        if move.to_state is FsmState.ACTIVE and self._identity != self._bound:
+            self._say("I-28", f"ACTIVE as {self._identity}, bound to {self._bound}")
+        if move.event is FsmEvent.KILL:
+            self.killed = True
+        elif move.event is FsmEvent.ACK:
+            self.killed = False
+            if self._venue.live_ids:
+                self._say("I-14", f"acknowledged while {sorted(self._venue.live_ids)[:3]} still rest")
+
+    def _order(self, moved: records.OrderMoved, event: Any) -> None:
+        was, client_id = moved.from_state, ids.ordinary(moved.client_id)
+        known = self._orders.get(client_id, was)
+        if TERMINAL & {was, known} and moved.to_state not in TERMINAL:
+            self._say("I-04", f"{client_id} went from {known} to {moved.to_state}")
+        if moved.filled_lots < self._filled.get(client_id, 0):
+            self._say("I-04", f"{client_id}: {moved.filled_lots} lots filled, {self._filled[client_id]} before")
+        self._orders[client_id], self._filled[client_id] = moved.to_state, moved.filled_lots
+        if moved.to_state not in TERMINAL:
+            return
+        self._wanted.pop(client_id, None)
+        self._not_from_nothing(event, f"{client_id} ended by a failed read")
+        if moved.to_state in (OrderState.FAILED, OrderState.REJECTED):
+            self.dead.add(client_id)
+        if client_id in self._venue.live_ids:
+            absent = isinstance(event, events.QueryReply)
+            self._say("I-19" if absent else "I-03", f"{client_id} is {moved.to_state} by the books and rests")
+
+    def _not_from_nothing(self, event: Any, detail: str) -> None:
+        if isinstance(event, events.QueryReply) and not event.ok:
+            self._say("I-19", detail)
+
+    def _send(self, send: effects.Send) -> None:
+        for op in send.ops:
+            if op.kind.value != "place" or op.reduce_only:
+                continue
+            asked = (op.symbol, op.side, op.price_ticks)
+            for client_id, there in self._wanted.items():
+                if there == asked and self._orders.get(client_id, OrderState.SENT) in _IN_DOUBT:
+                    self._say("I-02", f"{op.client_id} is wanted where {client_id} is in doubt")
+            if op.client_id in self._orders or op.client_id in self._wanted:
+                self._say("I-02", f"{op.client_id} was minted before")
+            self._wanted[op.client_id] = asked
+
+    def _trip(self, trip: records.TripClosed) -> None:
+        if trip.net != trip.gross - trip.fees + trip.funding or not trip.net.is_finite() or trip.lots <= 0:
+            self._say("I-22", f"trip {trip.trip_id}: net {trip.net}, {trip.gross} - {trip.fees} + {trip.funding}")
