@@ -27,6 +27,8 @@ _REDUCING = (FsmState.READY, FsmState.PAUSED)
 
 def run(state: EngineState, out: Out, planner: Planner = route) -> None:
     """Plan every symbol that has something to plan. Without the lease only orders of our own epoch are taken away."""
+    for symbol in state.symbols.values():
+        protect.release_cancels(symbol, state.venue_ms)
     if not state.health.lease_held:
         if not state.health.foreign_writer:
             for name in sorted(state.symbols):
@@ -340,8 +342,9 @@ def deadline_ms(state: EngineState) -> int:
     """When a deferred plan, a sweep's next round or the end of a stop is due, on the boot clock."""
     offset = state.now_ms - state.venue_ms
     times = [state.now_ms + RESIZE_MS]
+    times += [each.cancel_again_ms + offset for each in state.symbols.values() if each.cancel_again_ms]
     if not state.health.lease_held:
-        return times[0]
+        return max(min(times), state.now_ms + 1)
     for symbol in state.symbols.values() if _plans(state) else ():
         if symbol.dirty:
             times.append(state.now_ms + 1)

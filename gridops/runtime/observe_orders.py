@@ -20,7 +20,7 @@ from gridops.domain.vocabulary import (
     VenueCode,
     WriteOutcome,
 )
-from gridops.runtime import observe_fills, standing
+from gridops.runtime import observe_fills, protect, standing
 from gridops.runtime.out import Out
 from gridops.runtime.state import EngineState, SymbolState
 
@@ -261,6 +261,10 @@ def _refused(state: EngineState, symbol: SymbolState, order: Order, kind: str, r
         if order.pending is not None:
             order.pending.unknown = order.pending.refused = True
         sync.want(state.sync, QueryKind.OPEN_ORDERS, order.symbol, state.now_ms)
+    elif kind == OpKind.CANCEL and reply.outcome is WriteOutcome.REFUSED and order.pending is not None:
+        # Repeated at once it would only meet the same overload, and eat the budget that protection lives on.
+        order.pending.refused = True
+        symbol.cancel_again_ms = symbol.cancel_again_ms or state.venue_ms + protect.CANCEL_REFUSED_MS
     else:
         order.pending = None
 

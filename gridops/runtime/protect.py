@@ -34,6 +34,8 @@ CANCEL_PATIENCE_MS = 1_000
 UNREAD_MS = 2_000
 """A position that cannot be read for this long is closed by the last sign and size known."""
 CANCEL_RETRY_MS = 2_000
+CANCEL_REFUSED_MS = 500
+"""A cancel the venue refused for certain is tried again after this long: soon enough for a kill, far from a storm."""
 UNHEARD_MS = 3_000
 """As the window in which the venue takes a request: an unanswered cancel has happened by then, or never will."""
 UNANSWERED_MS = 10_000
@@ -75,6 +77,18 @@ def cancels(
         choices.append(_choice(order, reason))
         ops.append(_cancel(order, len(ops)))
     return choices, ops
+
+
+def release_cancels(symbol: SymbolState, now_venue_ms: int) -> None:
+    """Refused cancels whose wait is over may be tried again."""
+    if not symbol.cancel_again_ms or now_venue_ms < symbol.cancel_again_ms:
+        return
+    symbol.cancel_again_ms = 0
+    symbol.dirty = True
+    for order in symbol.orders.values():
+        pending = order.pending
+        if pending is not None and pending.refused and not pending.unknown and pending.kind is OpKind.CANCEL:
+            order.pending = None
 
 
 def _overdue(pending: PendingWrite, now_venue_ms: int) -> bool:

@@ -101,6 +101,8 @@ class SymbolState:
     """Level -> venue time before which it is not placed again."""
     refused: dict[str, tuple[int, int, int]] = field(default_factory=dict)
     """"level|side" -> (venue number, refusals in a row, next probe)."""
+    cancel_again_ms: int = 0
+    """Venue time at which refused cancels are tried again; 0 = none waits."""
     replacing: dict[int, str] = field(default_factory=dict)
     """Level -> client id whose replacement leg is due."""
     last_choice: dict[int, str] = field(default_factory=dict)
