@@ -31,7 +31,9 @@ def _calls(scene: "Scene", since: int, args: Mapping[str, Any]) -> Held:
     found = [
         each
         for each in scene.asked
-        if since <= each.at_ms <= until and args["path"].lower() in each.path.lower() and args["method"] in ("any", each.method)
+        if since <= each.at_ms <= until
+        and args["path"].lower() in each.path.lower()
+        and args["method"] in ("any", each.method)
     ]
     return _counted(f"requests {args['method']} {args['path'] or 'of any path'} leave", len(found), args)
 

@@ -25,6 +25,7 @@ TEXTS: Mapping[str, tuple[bool, int, object, str]] = {
     "cut_done": (True, 200, None, '{"orderId": 28345, "symb'),
     "busy_done": (True, 408, {"code": -1007, "msg": "Timeout waiting for response from backend server."}, ""),
     "duplicate_done": (True, 400, {"code": -4116, "msg": "ClientOrderId is duplicated."}, ""),
+    "claimed_undone": (False, 200, {"code": 200, "msg": "The operation of cancel all open order is done."}, ""),
     "system": (False, 503, {"code": -1001, "msg": "Internal error; unable to process your request."}, ""),
     "key_lost": (False, 400, {"code": -2015, "msg": "Invalid API-key, IP, or permissions for action."}, ""),
     "too_many": (False, 429, {"code": -1003, "msg": "Too many requests; current limit is 2400."}, ""),
@@ -106,8 +107,13 @@ FAULT_VERBS: Mapping[str, Word] = {
         {
             "when": Arg("word", "before or after the venue has the request", "before", words=("before", "after")),
             "lots": Arg("integer", "at most; 0 = all", 0),
+            "lost": Arg("flag", "the answer is lost", False),
             **_CALLS,
         },
+    ),
+    "foreign_burst": Word(
+        "another hand trades at the market many times over, buying and selling in turn",
+        {"lots": Arg("integer", "each", 1, low=Decimal(1)), "times": Arg("integer", "how often", required=True)},
     ),
     "frames_lost": Word("picked frames never arrive", _FRAMES),
     "frames_twice": Word(
@@ -129,7 +135,7 @@ FAULT_VERBS: Mapping[str, Word] = {
         },
     ),
 }  # fmt: skip
-STRIKING = frozenset(FAULT_VERBS)
+STRIKING = frozenset(FAULT_VERBS) - {"foreign_burst"}
 """Verbs whose fault must have struck; else the drill fails."""
 
 _SINCE = Arg("text", "what it counts from: a step's name, or a cue such as `state DEGRADED`", default="start")

@@ -152,17 +152,16 @@ class FaultDay(Day):
         rule.after = add
         self.struck_by.calls.append(rule)
 
-    def verb_fill_at(self, *, when: str, lots: int, **which: Any) -> None:
+    def verb_fill_at(self, *, when: str, lots: int, lost: bool, **which: Any) -> None:
         """Somebody trades with the very order a request is about, just before or after the venue has the request."""
         rule = self._picked(which)
         step = self.step
 
         def fill(params: Params) -> None:
             for leg in params.get("batchOrders", [params]):
-                names = {name: leg[name] for name in ("orderId", "origClientOrderId") if name in leg}
-                name = names or {"origClientOrderId": leg.get("newClientOrderId", "")}
-                done = self.core.interfere("fill_order", self.symbol, name, lots or None, account=ACCOUNT)
-                self.acts[step] += bool(done)
+                for name in _named(leg):
+                    done = self.core.interfere("fill_order", self.symbol, name, lots or None, account=ACCOUNT)
+                    self.acts[step] += bool(done)
             self.pump()
 
         def before(_method: str, _path: str, params: Params) -> None:
@@ -173,7 +172,8 @@ class FaultDay(Day):
             return reply
 
         rule.before, rule.after = (before, None) if when == "before" else (None, after)
-        rule.step = ""
+        rule.step = ""  # It counts what it filled, not the requests it saw.
+        rule.fate = "drop_reply" if lost else ""
         self.struck_by.calls.append(rule)
 
     # Frames.
@@ -208,6 +208,17 @@ class FaultDay(Day):
             self.acts[self.step] += 1
         self.pump()
         self._user_mute = mute
+
+    def verb_foreign_burst(self, *, lots: int, times: int) -> None:
+        for number in range(times):
+            params = {
+                "symbol": self.symbol,
+                "side": "SELL" if number % 2 else "BUY",
+                "type": "MARKET",
+                "quantity": self.grid.quantity.text(lots),
+                "newClientOrderId": f"web_burst_{self.scheduler.events}_{number}",
+            }
+            self.rest.by_another_hand("POST", "/fapi/v1/order", params)
 
     # Parts.
 
@@ -289,3 +300,12 @@ class FaultDay(Day):
             self.scheduler.after(wait_ms * MS, lambda: tell(self, frame))
         else:
             tell(self, frame)
+
+
+def _named(leg: Params) -> list[dict[str, Any]]:
+    """The orders an order request is about, as the venue is asked for them; of a list of ids, every one."""
+    found = [{name: leg[name]} for name in ("orderId", "origClientOrderId") if name in leg][:1]
+    if "newClientOrderId" in leg:
+        found.append({"origClientOrderId": leg["newClientOrderId"]})
+    found += [{"orderId": each} for each in leg.get("orderidlist", ())]
+    return found + [{"origClientOrderId": each} for each in leg.get("origclientorderidlist", ())]
