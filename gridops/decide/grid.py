@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from gridops.decide.regime import SCALES
-from gridops.decide.words import BUY, SELL
+from gridops.decide.words import BUY, GTX, LIMIT, SELL
 from gridops.domain.instrument import Instrument
 from gridops.domain.plan import Target
 from gridops.domain.rules import GridRules
@@ -162,10 +162,11 @@ def _side_targets(side: Side, prices: list[int], inputs: GridInputs) -> list[Tar
     targets = [_target(side, rung, price, lots, True, inputs) for rung, price, lots in _numbered(prices, closing)]
     if not inputs.allow_increase:
         return targets
-    room -= sum(one.lots * max(one.price_ticks, inputs.mark_ticks) for one in targets)
+    mark_ticks = inputs.mark_ticks
+    room -= sum(one.lots * max(one.price_ticks, mark_ticks) for one in targets)
     for rung in range(len(closing) + 1, len(prices) + 1):
         price = prices[rung - 1]
-        room -= size * max(price, inputs.mark_ticks)
+        room -= size * (price if price > mark_ticks else mark_ticks)
         if room < 0:
             break
         targets.append(_target(side, rung, price, size, False, inputs))
@@ -193,13 +194,6 @@ def closing_lots(position_lots: int, size: int, levels: int, instrument: Instrum
 
 
 def _target(side: Side, rung: int, price_ticks: int, lots: int, reduce_only: bool, inputs: GridInputs) -> Target:
-    level = rung * (-side.sign)
-    return Target(
-        level=level,
-        symbol=inputs.symbol,
-        side=side,
-        price_ticks=price_ticks,
-        lots=lots,
-        reduce_only=reduce_only,
-        wait_until_ms=0 if reduce_only else inputs.waits.get(level, 0),
-    )
+    level = -rung if side is BUY else rung
+    wait_until_ms = 0 if reduce_only else inputs.waits.get(level, 0)
+    return Target(level, inputs.symbol, side, price_ticks, lots, reduce_only, GTX, LIMIT, wait_until_ms)

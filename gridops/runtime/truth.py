@@ -11,6 +11,7 @@ PATIENCE_MS = 100
 PROOF_MS = 1_000
 """How often the position is read while an exit is not proven."""
 SLOW_READ_MS = 2_000
+_ORDER = QueryKind.ORDER
 _WAITING = frozenset({OrderState.SENT, OrderState.UNKNOWN})
 _WORKING = frozenset({OrderState.OPEN, OrderState.PARTIAL})
 _UNSURE = frozenset({FsmState.DEGRADED, FsmState.EMERGENCY, FsmState.STOPPING})
@@ -116,19 +117,18 @@ def _next_question_ms(state: EngineState) -> int:
 
 
 def _order_deadlines(state: EngineState, symbol: SymbolState) -> list[int]:
-    offset = state.now_ms - state.venue_ms
-    probing = {asked.client_id for asked in state.sync.asked.values() if asked.kind is QueryKind.ORDER}
+    offset, inflight_ms = state.now_ms - state.venue_ms, state.rules.sync.inflight_ms
+    probing = {asked.client_id for asked in state.sync.asked.values() if asked.kind is _ORDER}
     times = []
     for order in symbol.orders.values():
-        if order.pending is None and not order.absent_reads and order.state not in _WAITING:
+        pending, unsettled = order.pending, order.absent_reads or order.state in _WAITING
+        if (pending is None and not unsettled) or order.client_id in probing:
             continue
-        if order.client_id in probing:
-            continue
-        waiting = order.pending.sent_ms if order.pending is not None else 0
-        if order.state in _WAITING or order.absent_reads:
+        waiting = pending.sent_ms if pending is not None else 0
+        if unsettled:
             waiting = waiting or order.created_ms
         if waiting:
-            asked = state.sync.order_ask.get(order.client_id)
-            first = waiting + offset + state.rules.sync.inflight_ms + 1
-            times.append(first if asked is None else max(first, asked + state.rules.sync.inflight_ms))
+            asked_ms = state.sync.order_ask.get(order.client_id)
+            first = waiting + offset + inflight_ms + 1
+            times.append(first if asked_ms is None else max(first, asked_ms + inflight_ms))
     return times

@@ -7,11 +7,13 @@ step. Process CPU, the journal's thread included; the wait for the disk is not C
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 
 import msgspec
 from gridops.adapters.journal_sqlite import SqliteJournal, open_journal
+from gridops.domain.effects import Effect
 from gridops.domain.events import Event, Header, OrderReport, WriteReply
 from gridops.runtime.ports_journal import Token
 from gridops.runtime.step import Step
@@ -84,10 +86,12 @@ class Ladder:
         self.rig = Rig(hold_band_pct=0)
         self.rig.boot()
         self.last: tuple[Header, Event, Step] | None = None
+        self._sent: Sequence[Effect] = ()
         self._up = False
 
     def moving(self, disk: Disk | None = None) -> Work:
         """Time one step that amends every level; what an earlier one left open is settled first."""
+        self._answer()
         self.rig.settle(())
         self.rig.refresh()
         self._up = not self._up
@@ -99,14 +103,19 @@ class Ladder:
             done, body = engine.handle(header, event)
             if disk is not None:
                 disk.wait(engine.record(disk.journal, header, event, done, body))
-            self.last = header, event, done
-            self.rig.answer(done.effects)
-            return self.rig.queued
+            self.last, self._sent = (header, event, done), done.effects
+            return done_ops(done)
 
         return work
 
+    def _answer(self) -> None:
+        """The venue's part, which is not the engine's to pay for."""
+        self.rig.answer(self._sent)
+        self._sent = ()
+
     def replying(self) -> Work:
         """Time the replies to the amends that `moving` sent."""
+        self._answer()
         self._replies = [each for each in self.rig.answers() if isinstance(each, WriteReply)]
         return lambda: self._taken(self._replies)
 
