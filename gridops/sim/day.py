@@ -64,7 +64,7 @@ class Day:
     ) -> None:
         self.seed, self.rules, self.faults, self.planner = seed, rules, faults, planner
         self.settings = replace(SETTINGS, symbols=rules.symbols)
-        self.scheduler = Scheduler()
+        self.scheduler = self._time()
         self.source = open_sim_market(market)
         self.clock = VirtualClock(self.scheduler, self.source.start_ms())
         self.end_ns = int(hours * 3_600) * SECOND
@@ -104,6 +104,12 @@ class Day:
         requests.spec = self._spec
         requests.banned_until_ms = lambda: self.rest.banned_until_ms
         requests.hindered = self._hindered
+
+    def _time(self) -> Scheduler:
+        return Scheduler()
+
+    def _journal(self) -> MemoryJournal:
+        return MemoryJournal(self.scheduler, self.disk, f"{self.seed}|disk|{self.boots}")
 
     def _listed(self) -> tuple[SymbolSpec, ...]:
         return self.source.symbols()
@@ -276,7 +282,7 @@ class Day:
             clock=self.clock,
             venue_of=self._adapter,
             rest=self.rest,
-            journal=MemoryJournal(self.scheduler, self.disk, f"{self.seed}|disk|{self.boots}"),
+            journal=self._journal(),
             lease=SimLease(self._epoch),
             latch=self.latch,
             reserve=self.reserve,
