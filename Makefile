@@ -1,5 +1,5 @@
 # Short names for ./dev, which does the work and needs no make.
-.PHONY: check lint test bench nightly constraints
+.PHONY: check lint test bench nightly constraints reference
 
 check:
 	./dev check
@@ -15,6 +15,10 @@ bench:
 
 nightly:
 	./dev nightly
+
+# The command line's reference and man page, from the commands themselves.
+reference:
+	python scripts/write_reference.py
 
 # Host-free pins for every supported Python; review the diff, and bump ccxt alone.
 constraints:
