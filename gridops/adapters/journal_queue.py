@@ -5,6 +5,7 @@ into the next transaction, with a real fsync when any entry of it is durable. A 
 error and is tried again in order: rows are never skipped, and only a full or closed queue raises.
 """
 
+import sys
 import threading
 import time
 from collections import deque
@@ -26,6 +27,9 @@ _IDLE_LOG_PAGES = 250
 _IDLE_S = 0.25
 _RETRY_S = 0.05
 _ANSWER_S = 10.0
+SWITCH_S = 0.0002
+"""Longest the writing thread waits for the interpreter while the engine keeps it busy. A commit asks for it about ten
+times, so that Python's own 5 ms add up to more than any disk takes, and orders wait for the commit."""
 
 
 class CommitToken:
@@ -64,6 +68,7 @@ class CommitQueue:
         self._wake = threading.Condition()
         self._closing = False
         self._callbacks: list[Callable[[Token], None]] = []
+        sys.setswitchinterval(min(sys.getswitchinterval(), SWITCH_S))
         self._thread = threading.Thread(target=self._write_until_closed, name="journal", daemon=True)
         self._thread.start()
 
