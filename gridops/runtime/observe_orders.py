@@ -21,6 +21,7 @@ from gridops.domain.vocabulary import (
     WriteOutcome,
 )
 from gridops.runtime import observe_fills, protect, standing
+from gridops.runtime.observe_account import WHOLE_BPS
 from gridops.runtime.out import Out
 from gridops.runtime.state import EngineState, SymbolState
 
@@ -85,6 +86,9 @@ def _unknown_owner(state: EngineState, report: OrderReport, out: Out) -> None:
     if who is not None and who.tag == state.identity.instance_tag and who.epoch > state.identity.epoch:
         state.health.foreign_writer = True
     forced = venue_made(report.client_id)
+    if forced == "liquidation":
+        # As after a margin call: the account is beyond its margin until a read says otherwise, and an operator looks.
+        state.health.margin_ratio_bps = WHOLE_BPS
     topic = "foreign_order" if who is None or who.tag != state.identity.instance_tag else "orphan_report"
     severity = Severity.CRITICAL if forced else Severity.WARN
     out.note(forced or topic, severity, f"{report.symbol} {report.side} {report.execution} id {report.client_id[:36]}")

@@ -148,7 +148,7 @@ def _change(body: Any, names: list[str], value: str | None) -> None:
         elif value is None:
             del body[names[0]]
         else:
-            body[names[0]] = value
+            body[names[0]] = int(value) if _whole(body[names[0]], value) else value
 
 
 def said(status: int, body: object, text: str = "") -> Reply:
@@ -163,3 +163,8 @@ def cut_off() -> Reply:
     reply = Reply()
     reply.failure = "NetworkError"
     return reply
+
+
+def _whole(old: object, value: str) -> bool:
+    """A field that was a whole number stays one, as long as its new value is."""
+    return isinstance(old, int) and not isinstance(old, bool) and value.lstrip("-").isdigit()
