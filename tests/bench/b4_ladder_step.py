@@ -18,7 +18,7 @@ from gridops.domain.events import Event, Header, OrderReport, WriteReply
 from gridops.runtime.ports_journal import Token
 from gridops.runtime.step import Step
 from tests.bench.instant_venue import MID_TICKS, Rig
-from tests.bench.table import Result, times, us
+from tests.bench.table import Result, timed, times, us
 from tests.bench.timing import Work, interleave
 
 MOVED_TICKS = 40
@@ -55,10 +55,12 @@ def run() -> list[Result]:
             aim=f"<= {AIM_US} us",
             peer=PEER,
             met=commit <= AIM_US * 1_000,
+            took_ns=commit,
+            aim_ns=AIM_US * 1_000,
         ),
-        Result(row="B4", what="of that, the step and its encoding", here=us(measured["step"])),
-        Result(row="B4", what="afterwards, one reply to an amend taken in", here=us(measured["replies"])),
-        Result(row="B4", what="afterwards, one stream report taken in", here=us(measured["reports"])),
+        timed("B4", "of that, the step and its encoding", measured["step"]),
+        timed("B4", "afterwards, one reply to an amend taken in", measured["replies"]),
+        timed("B4", "afterwards, one stream report taken in", measured["reports"]),
     ]
 
 

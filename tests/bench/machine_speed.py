@@ -35,6 +35,7 @@ def run() -> list[Result]:
             here=us(took),
             against=f"where the aims were set: {us(THERE_NS)}",
             ratio=times(took / THERE_NS),
+            factor=took / THERE_NS,
         )
     ]
 

@@ -1,7 +1,7 @@
 """The rows of a plan's size: its usual case, everything at rest, and everything moved."""
 
 from tests.bench.plan_cases import diffing, ladder, planning, shifted
-from tests.bench.table import Result, times, us
+from tests.bench.table import Result, timed, times, us
 from tests.bench.timing import interleave
 
 CHANGED_PCT = 20
@@ -32,7 +32,9 @@ def plan_rows(row: str, *, size: int, ladders: int, rounds: int, aim_us: int, pe
             aim=f"<= {aim_us} us",
             peer=peer,
             met=plan <= aim_us * 1_000,
+            took_ns=plan,
+            aim_ns=aim_us * 1_000,
         ),
-        Result(row=row, what="of the same, every order within its band", here=us(measured["still"])),
-        Result(row=row, what="of the same, worst case: all moved", here=us(measured["worst"])),
+        timed(row, "of the same, every order within its band", measured["still"]),
+        timed(row, "of the same, worst case: all moved", measured["worst"]),
     ]

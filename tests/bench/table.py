@@ -7,7 +7,9 @@ from pathlib import Path
 
 from gridops.domain.values import record
 
-HEADS = ("Row", "What", "Here", "Against, in the same run", "Ratio", "Aim", "Published peer")
+HEADS = ("Row", "What", "Here", "Scaled", "Against, in the same run", "Ratio", "Aim", "Published peer")
+MACHINE = "-"
+"""Row whose ratio says how much slower this machine is than the one the aims in microseconds were set on."""
 
 
 @record
@@ -22,6 +24,16 @@ class Result:
     aim: str = ""
     peer: str = ""
     met: bool | None = None
+    took_ns: float = 0
+    """CPU time per operation where `here` shows one: what `Scaled` divides by the machine's factor."""
+    aim_ns: float = 0
+    factor: float = 0
+    """Of the machine's row alone."""
+
+
+def timed(row: str, what: str, took_ns: float) -> Result:
+    """A part of a row: a CPU time without an aim of its own."""
+    return Result(row=row, what=what, here=us(took_ns), took_ns=took_ns)
 
 
 def us(nanoseconds: float) -> str:
@@ -44,11 +56,25 @@ def machine() -> str:
 
 def render(results: Sequence[Result]) -> str:
     """A markdown table."""
+    factor = next((each.factor for each in results if each.row == MACHINE), 0.0)
     lines = [_line(HEADS), _line(["---"] * len(HEADS))]
     for each in results:
-        verdict = {True: " (met)", False: " (missed)", None: ""}[each.met]
-        lines.append(_line((each.row, each.what, each.here, each.against, each.ratio, each.aim + verdict, each.peer)))
+        aim = each.aim + _verdict(each.met)
+        cells = (each.row, each.what, each.here, _scaled(each, factor), each.against, each.ratio, aim, each.peer)
+        lines.append(_line(cells))
     return "\n".join(lines) + "\n"
+
+
+def _scaled(each: Result, factor: float) -> str:
+    """What the same would take where the aims were set, and whether that meets the aim."""
+    if not factor or not each.took_ns:
+        return ""
+    scaled_ns = each.took_ns / factor
+    return us(scaled_ns) + _verdict(scaled_ns <= each.aim_ns if each.aim_ns else None)
+
+
+def _verdict(met: bool | None) -> str:
+    return {True: " (met)", False: " (missed)", None: ""}[met]
 
 
 def document(results: Sequence[Result]) -> str:
@@ -59,7 +85,8 @@ def document(results: Sequence[Result]) -> str:
         f"{today}, {machine()}. CPU time, medians, sides interleaved in one run; `python -m tests.bench --write`.\n"
         "The machine was shared while this was measured: CPU ratios hold, absolute times do not, "
         "and wall times (B6) least.\n"
-        "Aims in microseconds were set on a faster machine; the first row says by how much.\n\n"
+        "Aims in microseconds were set on a faster machine; the first row says by how much. Scaled is Here divided by "
+        "that factor.\n\n"
         f"{render(results)}"
     )
 
