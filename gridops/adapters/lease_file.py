@@ -211,7 +211,7 @@ def _held(path: Path, now_s: int) -> LeaseHeld:
     if holder is None:
         return LeaseHeld(f"{path} is locked by a process that left no readable name in it", hint="see `fuser` on it")
     age_s = max(0, now_s - holder.since_ms // 1000)
-    message = f"account {holder.account} is held by pid {holder.pid} (epoch {holder.epoch}) for {age_s} s"
+    message = f"the lease of account {holder.account} is held by pid {holder.pid} (epoch {holder.epoch}) for {age_s} s"
     return LeaseHeld(message, hint="stop it with `gridops kill`; if it does not answer, `gridops kill --direct`")
 
 

@@ -102,6 +102,14 @@ def active(memory: DrawdownMemory) -> bool:
     return memory.latched or memory.breaches > 0 or memory.daily_latched
 
 
+def shown_by(memory: DrawdownMemory, equity: int, rules: RiskRules) -> bool:
+    """Does one figure of the venue's lie below a limit? For who writes nothing then and cannot wait for samples."""
+    if memory.baseline is None:
+        return False
+    low = _below(memory.baseline, equity, rules.max_drawdown_bps)
+    return low or _below(memory.day_open, equity, rules.daily_drawdown_bps)
+
+
 def drawdown_bps(memory: DrawdownMemory) -> int:
     """Loss from the baseline, in 1/10,000 of it."""
     return _bps(memory.baseline or 0, memory.last)

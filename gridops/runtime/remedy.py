@@ -92,6 +92,8 @@ def switches(state: EngineState) -> list[tuple[str, str]]:
         found.append(("kill", "the kill switch is latched"))
     if drawdown.active(state.drawdown) or state.drawdown.latched:
         found.append(("drawdown", "a drawdown is suspected or confirmed"))
+    elif _shows_drawdown(state):
+        found.append(("drawdown", "the newest read of the wallet is below the limit"))
     if not health.lease_held or health.foreign_writer:
         found.append(("lease", "the lease is not held" if not health.lease_held else "another instance writes"))
     if not state.identity.armed:
@@ -99,6 +101,16 @@ def switches(state: EngineState) -> list[tuple[str, str]]:
     if room.banned or room.orders_reserve <= 0 or room.weight_reserve <= 0:
         found.append(("budget", "the venue bans this address" if room.banned else "the budget is used up"))
     return found
+
+
+def _shows_drawdown(state: EngineState) -> bool:
+    """A look may end before three samples were taken: the venue's own figures alone are enough to refuse."""
+    asset = next(iter(state.symbols.values())).instrument.settle_asset if state.symbols else ""
+    wallet = state.ledger.venue_wallet.get(asset)
+    if wallet is None:
+        return False
+    total = wallet + sum((symbol.venue_unrealised for symbol in state.symbols.values()), Decimal(0))
+    return drawdown.shown_by(state.drawdown, int(total * 1_000_000), state.rules.risk)
 
 
 def _reads(state: EngineState) -> list[tuple[QueryKind, str]]:
