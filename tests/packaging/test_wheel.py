@@ -1,91 +1,20 @@
 """A wheel built through the sdist is complete: it installs, starts and finds its data from an empty folder."""
 
 import json
-import os
 import shutil
 import signal
 import subprocess
-import sys
-import sysconfig
 import tarfile
 import zipfile
 from pathlib import Path
 
 import pytest
+from gridops.domain.evidence_ref import EvidenceMode
+from tests.packaging.kit import ROOT, environment, gridops, new_environment, pip
 
-ROOT = Path(__file__).resolve().parents[2]
 STATES = ("INIT", "READY", "ACTIVE", "THROTTLED", "PAUSED", "DEGRADED", "EMERGENCY", "STOPPING")
 
 pytestmark = [pytest.mark.packaging, pytest.mark.timeout(300)]
-
-
-def build(source: Path, target: str, out: Path) -> Path:
-    """Build one distribution with the backend the project names."""
-    pytest.importorskip("hatchling", reason="hatchling comes with the test extra")
-    command = [sys.executable, "-m", "hatchling", "build", "-t", target, "-d", str(out)]
-    done = subprocess.run(command, cwd=source, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    (built,) = out.glob("*.whl" if target == "wheel" else "*.tar.gz")
-    return built
-
-
-@pytest.fixture(scope="module")
-def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build(ROOT, "sdist", tmp_path_factory.mktemp("sdist"))
-
-
-@pytest.fixture(scope="module")
-def wheel(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    unpacked = tmp_path_factory.mktemp("unpacked")
-    with tarfile.open(sdist) as archive:
-        archive.extractall(unpacked, filter="data")
-    (source,) = unpacked.iterdir()
-    return build(source, "wheel", tmp_path_factory.mktemp("wheel"))
-
-
-def environment(folder: Path) -> dict[str, str]:
-    """Nothing of the caller's but the path and what a start needs."""
-    return {"PATH": os.environ["PATH"], "HOME": str(folder), "LANG": "C.UTF-8"}
-
-
-def new_environment(folder: Path) -> Path:
-    """A fresh virtual environment's interpreter."""
-    done = subprocess.run([sys.executable, "-m", "venv", str(folder)], capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        pytest.skip(f"this Python cannot make an environment with pip: {done.stdout.strip()[:80]}")
-    return folder / "bin" / "python"
-
-
-def pip(python: Path, *arguments: str) -> None:
-    command = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-
-
-@pytest.fixture(scope="module")
-def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel in a fresh environment; its dependencies are borrowed from the one that runs the tests.
-
-    A plain path line makes their modules importable and takes no notice of the editable install beside them.
-    """
-    python = new_environment(tmp_path_factory.mktemp("fresh") / "venv")
-    pip(python, "--no-deps", "--no-index", str(wheel))
-    (site,) = (python.parent.parent / "lib").glob("python3*/site-packages")
-    (site / "borrowed.pth").write_text(sysconfig.get_paths()["purelib"] + "\n")
-    return python.parent / "gridops"
-
-
-def gridops(command: Path, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [str(command), *arguments],
-        cwd=folder,
-        env=environment(folder),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
 
 
 def test_sdist_carries_the_sources_and_nothing_private(sdist: Path) -> None:
@@ -104,7 +33,8 @@ def test_wheel_holds_both_packages_their_data_and_the_licence(wheel: Path) -> No
     assert {"gridops/_data/fixtures/drills/fsm-tour.toml", "gridops/_data/runbooks/fsm.md"} <= set(names)
     assert [name for name in names if name.endswith("licenses/LICENSE")]
     top = {name.partition("/")[0] for name in names}
-    assert {name for name in top if not name.endswith(".dist-info")} == {"gridops", "gridops_cli"}
+    assert {name for name in top if not name.endswith((".dist-info", ".data"))} == {"gridops", "gridops_cli"}
+    assert [name for name in names if name.endswith(".data/data/share/man/man1/gridops.1")]
     assert [name for name in names if "__pycache__" in name] == []
 
 
@@ -188,3 +118,21 @@ def test_it_trades_from_a_wheel_with_dependencies_of_its_own(wheel: Path, tmp_pa
         subprocess.run(["sha256sum", "-c", "--quiet", "sha256sums.txt"], cwd=folder / bundle, check=False).returncode
         == 0
     )
+
+
+def test_an_installation_checks_itself_and_its_claims(installed: Path, tmp_path: Path) -> None:
+    """After a deploy: a line an item, and every kind of evidence with the bundle it last left."""
+    sanity = gridops(installed, tmp_path, "triage", "--sanity")
+    assert sanity.returncode == 0, sanity.stdout
+    lines = [line for line in sanity.stdout.splitlines() if not line.startswith("EVIDENCE_REF")]
+    assert len(lines) >= 10 and [line for line in lines if not line.startswith("PASS ")] == []
+    gridops(installed, tmp_path, "fsm", "pause", "--reason", "nobody there")
+    claims = gridops(installed, tmp_path, "triage", "--claims")
+    assert claims.returncode == 0, claims.stdout
+    shown = claims.stdout.splitlines()
+    told = {mode: [line for line in shown if f"  evidence {mode.value} " in line] for mode in EvidenceMode}
+    assert [mode for mode, found in told.items() if len(found) != 1] == []
+    for mode in (EvidenceMode.TRIAGE, EvidenceMode.FSM):
+        assert f"evidence/{mode.value}/" in told[mode][0], "the kind of bundle it left"
+    unproven = [line for line in claims.stdout.splitlines() if line.startswith("UNPROVEN") and "gate " not in line]
+    assert unproven == [] and "FAIL" not in claims.stdout
