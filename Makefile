@@ -1,5 +1,5 @@
 # Short names for ./dev, which does the work and needs no make.
-.PHONY: check lint test bench nightly constraints reference
+.PHONY: check lint test bench nightly constraints reference release-notes
 
 check:
 	./dev check
@@ -19,6 +19,10 @@ nightly:
 # The command line's reference and man page, from the commands themselves.
 reference:
 	python scripts/write_reference.py
+
+# Contents and licences of what is installed, and the newest section of the changelog, into dist/.
+release-notes:
+	python scripts/write_release.py
 
 # Host-free pins for every supported Python; review the diff, and bump ccxt alone.
 constraints:
