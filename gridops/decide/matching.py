@@ -28,6 +28,8 @@ from collections.abc import Callable
 Pair = tuple[int, int]
 """Index of the target, index of the order."""
 Costs = Callable[[int, int, int], list[int]]
+Width = tuple[int, int]
+"""How far below and above the main diagonal: the order before, or after, its target's own place."""
 _NEVER = 1 << 200
 
 
@@ -36,14 +38,14 @@ def match(
     orders: int,
     cost: Callable[[int, int], int],
     gap: int,
-    free_width: int | None = None,
+    free_width: Width | None = None,
     costs: Costs | None = None,
 ) -> list[Pair]:
     """Best matching of `targets` and `orders` (counts; both sorted by price, the same way), ascending.
 
     `cost(target, order)` >= 0. Ties are broken towards pairing, then towards leaving over an order: always the same.
-    `free_width`: no pair further than this from the main diagonal is cheaper than a gap and a half. `costs(target,
-    first, end)` says at once what `cost` says of the orders from `first` to before `end`.
+    `free_width`: how many places before and after its target's own an order may come in a pair that is cheaper than a
+    gap and a half. `costs(target, first, end)` says at once what `cost` says of the orders from `first` to before `end`.
     """
     low = 0
     while low < targets and low < orders and cost(low, low) == 0:
@@ -57,7 +59,9 @@ def match(
     return pairs
 
 
-def _middle(low: int, targets_end: int, orders_end: int, costs: Costs, gap: int, free_width: int | None) -> list[Pair]:
+def _middle(
+    low: int, targets_end: int, orders_end: int, costs: Costs, gap: int, free_width: Width | None
+) -> list[Pair]:
     rows, columns = targets_end - low, orders_end - low
     if not rows or not columns:
         return []
@@ -65,7 +69,7 @@ def _middle(low: int, targets_end: int, orders_end: int, costs: Costs, gap: int,
         return _trace(low, rows, columns, _table(low, rows, columns, costs, gap, free_width)[1])
     width = 2
     while True:
-        total, moves = _table(low, rows, columns, costs, gap, width)
+        total, moves = _table(low, rows, columns, costs, gap, (width, width))
         extra = 2 * (width + 1) + abs(columns - rows)
         if total <= extra * gap or width >= max(rows, columns):
             return _trace(low, rows, columns, moves)
@@ -76,7 +80,7 @@ def _row_of(cost: Callable[[int, int], int]) -> Costs:
     return lambda target, first, end: [cost(target, order) for order in range(first, end)]
 
 
-def _table(low: int, rows: int, columns: int, costs: Costs, gap: int, width: int) -> tuple[int, list[bytearray]]:
+def _table(low: int, rows: int, columns: int, costs: Costs, gap: int, width: Width) -> tuple[int, list[bytearray]]:
     """Cost of the best path in the band, and per row its moves: 1 pairs, 2 leaves the order, 3 leaves the target."""
     below, above = _band(rows, columns, width)
     above_row = [column * gap if column <= above else _NEVER for column in range(columns + 1)]
@@ -103,9 +107,9 @@ def _table(low: int, rows: int, columns: int, costs: Costs, gap: int, width: int
     return above_row[columns], moves
 
 
-def _band(rows: int, columns: int, width: int) -> tuple[int, int]:
+def _band(rows: int, columns: int, width: Width) -> Width:
     """How far below and above the main diagonal a path may go."""
-    return width + max(rows - columns, 0), width + max(columns - rows, 0)
+    return width[0] + max(rows - columns, 0), width[1] + max(columns - rows, 0)
 
 
 def _trace(low: int, rows: int, columns: int, moves: list[bytearray]) -> list[Pair]:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 
-from gridops.decide.matching import match
+from gridops.decide.matching import Width, match
 from gridops.decide.route_context import RouteContext
 from gridops.decide.words import AMEND_OP, BUY, CANCEL_OP, GTX, LIMIT, SELL
 from gridops.domain.orders import Order
@@ -239,13 +239,13 @@ def _peeled(targets: list[Target], prices: list[int], rests: list[int], ctx: Rou
     return low, high
 
 
-def _free_width(targets: list[Target], prices: list[int], ctx: RouteContext) -> int | None:
-    """How far from rank to rank a target may find an order it can keep; None where the matching must look for itself.
+def _free_width(targets: list[Target], prices: list[int], ctx: RouteContext) -> Width | None:
+    """How far before and after its own rank a target may find an order it can keep; None where the matching looks itself.
 
     Beyond that every pair is a change, and a detour costs more than all distances together. A target that waits for its
     refill may not be changed at all, which is another kind of cost.
     """
-    band, widest = ctx.band_ticks, 1
+    band, before, after = ctx.band_ticks, 0, 0
     reach = max(prices[-1], targets[-1].price_ticks) - min(prices[0], targets[0].price_ticks)
     if 2 * reach * (len(targets) + len(prices)) >= _DETOUR:
         return None
@@ -255,8 +255,8 @@ def _free_width(targets: list[Target], prices: list[int], ctx: RouteContext) -> 
         first = bisect_left(prices, target.price_ticks - band)
         last = bisect_right(prices, target.price_ticks + band) - 1
         if first <= last:
-            widest = max(widest, index - first, last - index)
-    return widest
+            before, after = max(before, index - first), max(after, last - index)
+    return before, after
 
 
 def _recycle(targets: list[Target], orders: list[Order], found: Pairing, ctx: RouteContext) -> None:
