@@ -45,7 +45,7 @@ def match(
 
     `cost(target, order)` >= 0. Ties are broken towards pairing, then towards leaving over an order: always the same.
     `free_width`: how many places before and after its target's own an order may come in a pair that is cheaper than a
-    gap and a half. `costs(target, first, end)` says at once what `cost` says of the orders from `first` to before `end`.
+    gap and a half. `costs(target, first, end)` says at once what `cost` says of the orders `first` to before `end`.
     """
     low = 0
     while low < targets and low < orders and cost(low, low) == 0:

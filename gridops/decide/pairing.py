@@ -240,7 +240,7 @@ def _peeled(targets: list[Target], prices: list[int], rests: list[int], ctx: Rou
 
 
 def _free_width(targets: list[Target], prices: list[int], ctx: RouteContext) -> Width | None:
-    """How far before and after its own rank a target may find an order it can keep; None where the matching looks itself.
+    """How far before and after its rank a target may find an order it can keep; None where the matching looks itself.
 
     Beyond that every pair is a change, and a detour costs more than all distances together. A target that waits for its
     refill may not be changed at all, which is another kind of cost.
