@@ -293,6 +293,9 @@ def _nearest(
         left_targets += targets
         left_orders += orders
         return
+    if len(targets) == len(orders) == 1:
+        pairs.append((targets[0], orders[0]))
+        return
     matched = match(len(targets), len(orders), lambda t, o: abs(targets[t].price_ticks - orders[o].price_ticks), _FAR)
     pairs += [(targets[index], orders[other]) for index, other in matched]
     used_targets, used_orders = {index for index, _ in matched}, {other for _, other in matched}
