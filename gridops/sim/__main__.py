@@ -18,6 +18,7 @@ def main() -> int:
     parser.add_argument("--hours", type=float, help=f"per seed; 1, or {calm.HOURS} with --calm, unless told")
     parser.add_argument("--intensity", type=int, default=1, help="faults that many times as often")
     parser.add_argument("--market", choices=("light", "busy"), default="light", help="moods of the market")
+    parser.add_argument("--only", help="names of the only faults that strike, comma between; `none` for none")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument("--calm", action="store_true", help="no faults: list every alarm, all of them false")
     parser.add_argument("--days", type=int, default=1_000, help="with --calm: days by content")
@@ -35,6 +36,7 @@ def main() -> int:
         intensity=options.intensity,
         jobs=options.jobs,
         kind=options.market,
+        only=None if options.only is None else frozenset(options.only.split(",")),
         say=_say,
         progress=_progress,
     )

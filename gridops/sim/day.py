@@ -22,6 +22,7 @@ from gridops.runtime.act import Planner
 from gridops.runtime.engine import Engine, recover
 from gridops.runtime.state import EngineState
 from gridops.runtime.state_codec import encode_state
+from gridops.sim.fault_gate import FaultGate
 from gridops.sim.faults import CALM, Calendar, FaultRates
 from gridops.sim.judge import Judge, Violation
 from gridops.sim.market import LightMarket, open_sim_market
@@ -61,7 +62,9 @@ class Day:
         rules: Rules = RULES,
         planner: Planner = route,
         judge: type[Judge] = Judge,
+        only: frozenset[str] | None = None,
     ) -> None:
+        self.gate = FaultGate(only)
         self.seed, self.rules, self.faults, self.planner = seed, rules, faults, planner
         self.settings = replace(SETTINGS, symbols=rules.symbols)
         self.scheduler = self._time()
@@ -98,6 +101,7 @@ class Day:
         self._foreign = 0
         self._orderly = False
         self.calendar = Calendar(self.scheduler, faults, f"{seed}|calendar", until_ns=self.end_ns)
+        self.calendar.gate = self.rest.gate = self.gate
         self.judge.state_now = self._state
         self.judge.latched = self.latch.is_set
         requests = self.judge.asks
@@ -115,7 +119,9 @@ class Day:
         return self.source.symbols()
 
     def _link(self, name: str, rates: LinkRates, *, ordered: bool) -> Link:
-        return Link(self.scheduler, rates, f"{self.seed}|{name}", ordered=ordered)
+        link = Link(self.scheduler, rates, f"{self.seed}|{name}", ordered=ordered)
+        link.name, link.gate = name, self.gate
+        return link
 
     def _rest(self, faults: RestFaults) -> RestLink:
         rest = RestLink(

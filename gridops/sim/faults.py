@@ -9,6 +9,7 @@ from random import Random
 from typing import TypeVar
 
 from gridops.domain.values import record
+from gridops.sim.fault_gate import FaultGate
 from gridops.sim.rest_link import RestFaults
 from gridops.sim.scheduler import SECOND, LinkRates, Scheduler
 
@@ -108,6 +109,7 @@ class Calendar:
         self._scheduler, self._until_ns = scheduler, until_ns
         self._rates, self._seed = rates.incidents(), seed
         self.struck: dict[str, int] = {}
+        self.gate = FaultGate()
 
     def begin(self, strike: Callable[[str, Random], None]) -> None:
         """Plan every incident up to the end of the faulty time."""
@@ -123,8 +125,9 @@ class Calendar:
             return
 
         def due() -> None:
-            self.struck[name] = self.struck.get(name, 0) + 1
-            strike(name, chance)
+            if self.gate.take(name):
+                self.struck[name] = self.struck.get(name, 0) + 1
+                strike(name, chance)
             self._plan(name, per_hour, chance, strike)
 
         self._scheduler.at(at_ns, due)

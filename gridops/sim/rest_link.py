@@ -17,6 +17,7 @@ from gridops.adapters.clock import Clock
 from gridops.adapters.venue_codes import error_number
 from gridops.adapters.venue_wire import Wire
 from gridops.domain.values import record
+from gridops.sim.fault_gate import FaultGate
 from gridops.sim.link_faults import CallRule
 from gridops.sim.scheduler import MS, Link, Scheduler
 from gridops.venue.core import VenueCore, VenueError
@@ -131,6 +132,7 @@ class RestLink:
         self.used_weight = (0, 0)
         """(weight, until ms): what every answer says of the minute's request weight meanwhile."""
         self.struck = 0
+        self.gate = FaultGate()
         self.calls = 0
         self.named: Counter[str] = Counter()
         """Requests that left the process, by the symbol they name."""
@@ -183,8 +185,9 @@ class RestLink:
         rolled = self._chance.randrange(1_000_000)
         for below, name in _bounds(self.faults):
             if rolled < below:
-                self.struck += 1
-                return name
+                struck = self.gate.take(f"rest.{name}")
+                self.struck += struck
+                return name if struck else ""
         return ""
 
     def _arrive(

@@ -13,6 +13,7 @@ from gridops.sim import pool
 from gridops.sim.day import Day
 from gridops.sim.faults import DENSE, STORM, FaultRates, scaled
 from gridops.sim.judge import Violation
+from gridops.sim.shrink import MOST_RUNS, Shrunk, shrink
 
 DAY_MARKET_EVENTS, DAY_ORDER_EVENTS, DAY_FAULTS = 2_000, 200, 40
 
@@ -35,6 +36,8 @@ class SimReport:
     violation: str = ""
     invariant: str = ""
     """Name of the one that broke."""
+    struck: tuple[str, ...] = ()
+    """The faults, by name, in the order in which they struck."""
 
     @property
     def days_milli(self) -> int:
@@ -52,10 +55,14 @@ def run_day(
     hours: float = 1.0,
     faults: FaultRates = STORM,
     market: str = "",
+    only: frozenset[str] | None = None,
     prepare: Callable[[Day], None] = lambda _: None,
 ) -> SimReport:
-    """One seeded run. `market` is `light:SEED` of the same seed unless given; `prepare` may plant a defect."""
-    day = Day(seed, hours=hours, faults=faults, market=market or f"light:{seed}")
+    """One seeded run. `market` is `light:SEED` of the same seed unless given; `prepare` may plant a defect.
+
+    `only` names the faults that may strike; None = all that are due.
+    """
+    day = Day(seed, hours=hours, faults=faults, market=market or f"light:{seed}", only=only)
     prepare(day)
     broken, digest, name = "", "", ""
     try:
@@ -95,13 +102,26 @@ def _report(day: Day, digest: str, broken: str, name: str) -> SimReport:
         digest=digest,
         violation=broken,
         invariant=name,
+        struck=tuple(day.gate.struck),
     )
 
 
-def run_seed(seed: int, *, hours: float, kind: str = "light", intensity: int = 1) -> SimReport:
+def run_seed(
+    seed: int, *, hours: float, kind: str = "light", intensity: int = 1, only: frozenset[str] | None = None
+) -> SimReport:
     """One seed of a sweep, by the words of the command line alone."""
     rates = DENSE if kind == "busy" else STORM
-    return run_day(seed, hours=hours, faults=scaled(rates, intensity), market=f"{kind}:{seed}")
+    return run_day(seed, hours=hours, faults=scaled(rates, intensity), market=f"{kind}:{seed}", only=only)
+
+
+def shortest(report: SimReport, work: Callable[..., SimReport], *, most_runs: int = MOST_RUNS) -> Shrunk:
+    """The shortest schedule found for a run that failed; `work` is `run_seed` with that run's words."""
+    return shrink(
+        report.invariant,
+        report.struck,
+        lambda faults: work(report.seed, only=faults).invariant,
+        most_runs=most_runs,
+    )
 
 
 def run_seeds(
@@ -113,6 +133,7 @@ def run_seeds(
     intensity: int = 1,
     jobs: int = 1,
     kind: str = "light",
+    only: frozenset[str] | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> int:
     """Run seeds, one day each; the number that broke an invariant. A failing one is said when it is known.
@@ -120,7 +141,7 @@ def run_seeds(
     `kind` is the market: "light", or "busy" with as many faults as belong to it.
     """
     failed, days, virtual_ms, checks, cpu_ns = 0, 0, 0, 0, 0
-    work = partial(run_seed, hours=hours, kind=kind, intensity=intensity)
+    work = partial(run_seed, hours=hours, kind=kind, intensity=intensity, only=only)
     for number, (report, took_ns) in enumerate(pool.each(work, range(first, first + count), jobs=jobs), 1):
         cpu_ns += took_ns
         days += report.days_milli
@@ -128,8 +149,10 @@ def run_seeds(
         checks += report.checks
         if report.violation:
             failed += 1
+            found = shortest(report, work)
             same = f"--first-seed {report.seed} --seeds 1 --hours {hours} --intensity {intensity} --market {kind}"
             say(f"FAILED {report.violation}; again: python -m gridops.sim {same}")
+            say(f"  {found}; only those: python -m gridops.sim {same} --only {','.join(found.faults) or 'none'}")
         if number % 10 == 0:
             progress(f"{number} of {count} seeds, {failed} failed, {checks} checks")
     minutes = max(cpu_ns, 1) / 60e9

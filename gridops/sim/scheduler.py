@@ -10,6 +10,7 @@ from random import Random
 
 from gridops.adapters.clock import Clock
 from gridops.domain.values import record
+from gridops.sim.fault_gate import FaultGate
 
 US, MS, SECOND = 1_000, 1_000_000, 1_000_000_000
 """In nanoseconds."""
@@ -99,14 +100,15 @@ class Link:
         self._ordered = ordered
         self._last_ns = 0
         self.faults = 0
+        self.name, self.gate = "", FaultGate()
 
     def arrivals(self) -> tuple[int, ...]:
         """Virtual times at which one message sent now arrives; none when it is lost."""
         rates = self.rates
-        if self._hit(rates.drop_ppm):
+        if self._hit(rates.drop_ppm, "drop"):
             return ()
         first = self._arrival()
-        if self._hit(rates.duplicate_ppm):
+        if self._hit(rates.duplicate_ppm, "duplicate"):
             return first, first + self.delay_ns()
         return (first,)
 
@@ -120,13 +122,13 @@ class Link:
 
     def _arrival(self) -> int:
         at_ns = self._scheduler.now_ns + self.delay_ns()
-        if not self._ordered or self._hit(self.rates.reorder_ppm):
+        if not self._ordered or self._hit(self.rates.reorder_ppm, "reorder"):
             return at_ns
         self._last_ns = max(self._last_ns, at_ns)
         return self._last_ns
 
-    def _hit(self, ppm: int) -> bool:
-        if not ppm or self._chance.random() * 1_000_000 >= ppm:
+    def _hit(self, ppm: int, kind: str) -> bool:
+        if not ppm or self._chance.random() * 1_000_000 >= ppm or not self.gate.take(f"{self.name}.{kind}"):
             return False
         self.faults += 1
         return True

@@ -86,4 +86,5 @@ def test_a_failing_seed_is_told_with_all_that_repeats_it(monkeypatch: pytest.Mon
     monkeypatch.setattr(Day, "_calm_down", cheat)
     assert run_seeds(41, 1, hours=0.02, say=lines.append) == 1
     assert "seed 41" in lines[0] and "event" in lines[0] and "I-06" in lines[0] and "--first-seed 41" in lines[0]
-    assert "1 failed" in lines[1]
+    assert "I-06 with 0 of" in lines[1] and "--only none" in lines[1]
+    assert "1 failed" in lines[-1]
