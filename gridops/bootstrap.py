@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from gridops import __version__
-from gridops.adapters import lease_file
+from gridops.adapters import lease_file, notify
 from gridops.adapters.bundle_writer import BundleSink
 from gridops.adapters.clock import Clock
 from gridops.adapters.control_socket import ControlServer
@@ -32,7 +32,7 @@ from gridops.adapters.log_json import JsonLog
 from gridops.adapters.metric_labels import open_metrics
 from gridops.adapters.record_log import LogSink
 from gridops.adapters.record_metrics import MetricsSink
-from gridops.adapters.record_sinks import engine_sinks
+from gridops.adapters.record_sinks import GuardedSink, engine_sinks
 from gridops.adapters.redaction import Secrets
 from gridops.adapters.reserve_file import ReserveFile
 from gridops.adapters.service_notify import ServiceNotify
@@ -119,6 +119,7 @@ def execute(options: RunOptions) -> RunReport:
     account = options.loaded.settings.account.name
     home = options.home.ensure()
     clock = Clock()
+    send = _messages(options, secrets)
     with ExitStack() as stack:
         if options.fresh:
             _set_aside(home, account, clock)
@@ -127,7 +128,7 @@ def execute(options: RunOptions) -> RunReport:
         _check_journal(options, engine)
         lease.raise_epoch(engine.state.identity.epoch + 1)
         session = _session(options, home, secrets)
-        graph = LiveGraph(options, home, clock, secrets, lease, journal, engine, session)
+        graph = LiveGraph(options, home, clock, secrets, lease, journal, engine, session, send=send)
         try:
             return asyncio.run(graph.run())
         finally:
@@ -135,6 +136,13 @@ def execute(options: RunOptions) -> RunReport:
             if session.handle is not None and session.started_here and graph.orderly:
                 with contextlib.suppress(VenueUnavailable):
                     session.handle.stop()
+
+
+def _messages(options: RunOptions, secrets: Secrets) -> notify.Send | None:
+    """How people are told; None when nobody is. ConfigError before anything is opened."""
+    if options.loaded.settings.notify.level == "off":
+        return None
+    return notify.sender(notify.urls(options.environment, secrets))
 
 
 def _take_lease(home: Home, account: str, clock: Clock, stack: ExitStack) -> Lease:
@@ -225,7 +233,10 @@ class LiveGraph:
         journal: SqliteJournal,
         engine: Engine,
         session: VenueSession,
+        *,
+        send: notify.Send | None = None,
     ) -> None:
+        self._send = send
         self._options, self._home, self._clock, self._secrets = options, home, clock, secrets
         self._lease, self._journal, self._engine, self._session = lease, journal, engine, session
         self._settings = options.loaded.settings
@@ -302,6 +313,8 @@ class LiveGraph:
         self._engine.sinks = engine_sinks(
             LogSink(log), figures, lambda text: log.write({"alarm": text}, important=True)
         )
+        if self._send is not None:
+            self._engine.sinks += (self._notifier(self._send, figures, log, stack),)
         box: list[LiveLoop] = []
         bundles = BundleSink(
             EvidenceWriter(self._options.evidence_root, run8=self._run_id[:8], secrets=self._secrets),
@@ -330,6 +343,23 @@ class LiveGraph:
         )
         box.append(loop)
         return loop
+
+    def _notifier(
+        self, send: notify.Send, figures: MetricsSink, log: JsonLog, stack: contextlib.AsyncExitStack
+    ) -> GuardedSink:
+        """Last of the sinks: what is sent was logged and counted before."""
+        wanted = self._settings.notify
+        notifier = notify.Notifier(
+            send,
+            account=self._settings.account.name,
+            serious=wanted.level == "critical",
+            per_minute=wanted.per_minute,
+            repeat_s=wanted.repeat_seconds,
+            secrets=self._secrets,
+            count=figures.notified,
+        )
+        stack.callback(notifier.close)
+        return GuardedSink(notifier, lambda text: log.write({"alarm": text}, important=True))
 
     async def _serve(self, loop: LiveLoop, stack: contextlib.AsyncExitStack) -> Control:
         account = self._settings.account.name

@@ -37,7 +37,7 @@ _KEYS_HINT = (
 )
 _EMULATOR = re.compile(r"http://(127\.0\.0\.1|localhost|\[::1\]):[0-9]{1,5}/?")
 _LISTS = frozenset({"symbols", "shadow", "auto"})
-NOT_SETTINGS = frozenset({"HOME", "EVIDENCE_DIR", "API_KEY", "API_SECRET"})
+NOT_SETTINGS = frozenset({"HOME", "EVIDENCE_DIR", "API_KEY", "API_SECRET", "NOTIFY_URLS"})
 
 Bps = Annotated[Decimal, Field(ge=Decimal("0.01"), le=1_000)]
 """A hundredth is the finest the engine counts in."""
@@ -217,6 +217,14 @@ class OperationsSection(_Section):
         return self
 
 
+class NotifySection(_Section):
+    """Messages sent by the engine itself; their targets are secrets and stand in GRIDOPS_NOTIFY_URLS."""
+
+    level: Literal["off", "critical", "warn"] = Field("off", description="what is worth a message")
+    per_minute: Annotated[int, Field(ge=1, le=60)] = Field(6, description="messages a minute; EMERGENCY always")
+    repeat_seconds: Annotated[int, Field(ge=1, le=86_400)] = Field(300, description="the same is not said again within")
+
+
 class Settings(_Section):
     """Everything an operator can set."""
 
@@ -227,6 +235,7 @@ class Settings(_Section):
     health: HealthSection = HealthSection()
     sync: SyncSection = SyncSection()
     operations: OperationsSection = OperationsSection()
+    notify: NotifySection = NotifySection()
 
     @property
     def digest(self) -> str:

@@ -112,6 +112,7 @@ DASHBOARDS: dict[str, tuple[str, tuple[Panel, ...]]] = {
         ("Failures", "none", (
             ("commits", f"gridops_journal_failures_total{ALL}"), ("bundles", f"gridops_evidence_failures_total{ALL}"),
         )),
+        ("Messages", "none", (("{{outcome}}", f"gridops_notifications_total{ALL}"),)),
         ("Bundles", "none", (
             ("{{mode}} {{status}}", f"sum by (mode, status) (gridops_evidence_bundles_total{ALL})"),
         )),

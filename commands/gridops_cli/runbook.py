@@ -20,13 +20,13 @@ app = sub_app()
 
 @app.command()
 def runbook(
-    name: Annotated[str | None, typer.Argument(help="The page; else the pages are listed.")] = None,
+    name: Annotated[str | None, typer.Argument(help="PAGE, or PAGE#SECTION; else the pages are listed.")] = None,
     execute: Annotated[bool, typer.Option("--execute", help="Run its commands that only look, and show both.")] = False,
     home: HomeOption = None,
     evidence_dir: EvidenceOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Print a runbook page or one section of it, PAGE#SECTION, or run what it says to look at.
+    """Print a runbook page, or run what it says to look at.
 
     Example: gridops runbook fsm --execute
     """

@@ -103,6 +103,10 @@ class MetricsSink:
         """A bundle is on the disk. Any thread may call."""
         self.metrics.inc("evidence_bundles_total", (mode.value, status.value))
 
+    def notified(self, outcome: str) -> None:
+        """A message was sent, or not. Any thread may call."""
+        self.metrics.inc("notifications_total", (outcome,))
+
     def evidence_failed(self) -> None:
         """A bundle was lost. Any thread may call."""
         self.metrics.inc("evidence_failures_total")

@@ -58,6 +58,7 @@ KNOWN_VOCABULARIES: dict[str, tuple[str, ...]] = {
     "liquidity": ("maker", "taker"),
     "roundtrip_outcome": ("win", "loss", "flat"),
     "beat_outcome": ("ok", "failed", "unknown"),
+    "notify_outcome": ("sent", "failed", "limited", "dropped"),
 }
 """Vocabularies no other module owns; the composition may replace them, and gives all others."""
 
@@ -165,6 +166,7 @@ _PROCESS = (
         Label("status", "evidence_status"),
     ),
     _counter("evidence_failures_total", "Bundles that could not be written."),
+    _counter("notifications_total", "Messages to people, by what became of them.", Label("outcome", "notify_outcome")),
     _histogram("step_seconds", "Time of one engine step.", _STEP),
     _gauge("last_step_timestamp_seconds", "Unix time of the last engine step; 0 for never."),
     _gauge("loop_lag_seconds", "How late the event loop runs."),

@@ -19,7 +19,7 @@ from gridops.domain.evidence_ref import EvidenceMode, EvidenceRef, EvidenceStatu
 from gridops.domain.values import record
 from gridops.errors import EvidenceError
 
-AMBIENT = ("GRIDOPS_API_KEY", "GRIDOPS_API_SECRET")
+AMBIENT = ("GRIDOPS_API_KEY", "GRIDOPS_API_SECRET", "GRIDOPS_NOTIFY_URLS")
 
 
 @record

@@ -40,6 +40,7 @@ OTHER = {
     "account": {"name", "mode", "fingerprint"},
     "venue": {"url", "market", "speed", "wallet"},
     "operations": {"metrics_port", "min_free_mb", "log_stderr"},
+    "notify": {"level", "per_minute", "repeat_seconds"},
 }
 """Settings that move no rule: they say where, or bear on the process and not on a decision."""
 VALUES = {

@@ -103,7 +103,7 @@ def _refusals(bench: Bench, _: Engine) -> None:
 NIGHTLY: dict[str, tuple[Callable[[Bench, Engine], None], set[str]]] = {
     "crash": (_crash, {"GridopsDown"}),
     "stopped": (_stopped, {"GridopsDown"}),
-    "muted": (_muted, {"GridopsFeedStale", "GridopsBlindWithPosition"}),
+    "muted": (_muted, {"GridopsFeedStale"}),
     "refusals": (_refusals, {"GridopsVenueRefusesUs"}),
 }
 
