@@ -157,6 +157,12 @@ def climbing(folder: Path, outside: Path) -> dict[str, Callable[[], None]]:
 
         return act
 
+    def linked() -> None:
+        """The very bytes that belong there, so that nothing but the link can be what is refused."""
+        (outside / "rows").write_bytes(rows.read_bytes())
+        rows.unlink()
+        rows.symlink_to(outside / "rows")
+
     def moved_away() -> None:
         folder.rename(outside / "bundle")
         folder.symlink_to(outside / "bundle")
@@ -169,6 +175,7 @@ def climbing(folder: Path, outside: Path) -> dict[str, Callable[[], None]]:
         "climbing name": listed("../../outside/precious"),
         "absolute name": listed(str(target)),
         "name with a line end": listed("a\nb"),
+        "link to its own rows elsewhere": linked,
         "link to a file": replaced(lambda: rows.symlink_to(target)),
         "link to a device": replaced(lambda: rows.symlink_to("/dev/zero")),
         "hard link": replaced(lambda: rows.hardlink_to(target)),
@@ -181,7 +188,7 @@ def climbing(folder: Path, outside: Path) -> dict[str, Callable[[], None]]:
 
 KINDS = [
     "climbing name", "absolute name", "name with a line end", "link to a file", "link to a device", "hard link",
-    "pipe", "folder", "huge", "link as the folder itself",
+    "pipe", "folder", "huge", "link as the folder itself", "link to its own rows elsewhere",
 ]  # fmt: skip
 
 
@@ -194,6 +201,8 @@ def test_a_bundle_cannot_reach_out_of_its_folder(kind: str, cli: Runner, home: H
     assert checked.code == ExitCode.FINDING, kind
     shown = [cli("replay", str(folder)), cli("evidence", "show", str(folder)), checked]
     assert [ran.code for ran in shown if ran.code == ExitCode.BUG] == []
+    if kind.startswith("link to"):
+        assert shown[0].code == ExitCode.EVIDENCE, "a link is not followed"
     assert [ran for ran in shown if "what stood here before" in ran.out + ran.err] == []
     assert tree(outside) == before
 
@@ -287,10 +296,11 @@ def test_a_drill_that_reaches_out_is_refused(cli: Runner, empty_folder: Path, ou
         file = empty_folder / "own.toml"
         file.write_text(
             'name = "own"\ntier = "command"\ntitle = "t"\nshows = "s"\nrunbook = "triage"\nrun_s = 20\n'
-            f'[[step]]\ndo = "file"\npath = "{said_path}"\ntext = "owned"\n[[expect]]\nthat = "no_strays"\n'
+            f'[[step]]\ndo = "file"\npath = "{said_path}"\ntext = "owned"\n[[expect]]\nthat = "absent"\npath = "x"\n'
         )
         ran = cli("drill", "run", str(file))
         assert ran.code not in (ExitCode.OK, ExitCode.BUG), ran
+        assert "is unknown" not in ran.err and "is missing" not in ran.err, "refused for another reason"
     assert tree(outside) == before
 
 
