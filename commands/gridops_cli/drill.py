@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 app = sub_app(group=True)
 
 SeedOption = Annotated[int | None, typer.Option("--seed", min=0, help="Only this seed; else the drill's own.")]
+AgainstOption = Annotated[
+    str, typer.Option("--against", help="The home of an engine on an emulator of ours; else paper, made for the drill.")
+]
 SeedsOption = Annotated[int | None, typer.Option("--seeds", min=1, max=10_000, help="This many seeds, from --seed on.")]
 
 
@@ -97,6 +100,7 @@ def run(
     everything: Annotated[bool, typer.Option("--all", help="Every drill that came with this build.")] = False,
     seed: SeedOption = None,
     seeds: SeedsOption = None,
+    against: AgainstOption = "paper",
     evidence_dir: EvidenceOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -109,10 +113,11 @@ def run(
     drills = use_case.chosen(names or [], everything=everything)
     if seeds is not None and seed is None:
         raise ConfigError("--seeds needs --seed", hint="such as --seed 1 --seeds 200")
+    engine = use_case.engine_at(against, os.environ)
     outcomes: list[Outcome] = []
     for each in drills:
         wanted = each.seeds if seed is None else range(seed, seed + (seeds or 1))
-        outcome = use_case.run(each, _root(evidence_dir), list(wanted), render.narrate)
+        outcome = use_case.run(each, _root(evidence_dir), list(wanted), render.narrate, engine)
         outcomes.append(outcome)
         if not as_json:
             _tell(outcome)

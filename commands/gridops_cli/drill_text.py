@@ -75,6 +75,9 @@ def _arg(arg: Arg) -> str:
 
 
 def _report(report: DrillReport) -> list[str]:
+    if not report.cap:
+        told = f"seed {report.seed}: {len(report.steps)} steps with real processes, {age(report.virtual_ms)}"
+        return [told, *(f"  {'pass' if check.ok else 'FAIL'}  {check.says}" for check in report.checks)]
     detect = "nothing was noticed" if report.detect_ms is None else f"detected after {report.detect_ms / 1_000:.3f} s"
     safe = "own orders rested on" if report.safe_ms is None else f"safe after {report.safe_ms / 1_000:.3f} s"
     share = report.worst_exposure * 100 / report.cap if report.cap else 0

@@ -103,7 +103,6 @@ _WITHIN = Arg("seconds", "at most this long after `since`", required=True)
 _SINCE = Arg("text", "a step's name, `start` or `fault`", default="fault")
 _ENGINE = Arg("integer", "which engine, in the order of their starts, from 1; 0 = the newest", 0)
 SIGNALS = ("SIGSTOP", "SIGCONT", "SIGTERM", "SIGINT", "SIGHUP", "SIGKILL")
-LIMITS = ("file_size_kb", "open_files", "memory_mb")
 
 WIRE_VERBS: Mapping[str, Word] = {
     "mark": VERBS["mark"],
@@ -111,20 +110,13 @@ WIRE_VERBS: Mapping[str, Word] = {
         "starts a further engine on the same home",
         {
             "arguments": Arg("words", "after `gridops run --headless`", default=()),
-            "env": _ENV,
             "lives": Arg("flag", "it is to come up; else it is to be refused", True),
         },
     ),
     "signal": Word("sends a signal", {"number": Arg("word", "which", required=True, words=SIGNALS), "engine": _ENGINE}),
     "freeze": Word("SIGSTOP, and SIGCONT later", {"for_s": Arg("seconds", "how long", required=True)}),
-    "limit": Word(
-        "the system grants the engine this much from now on",
-        {
-            "what": Arg("word", "of what", required=True, words=LIMITS),
-            "most": Arg(
-                "integer", "-1 = as before; a file size counts from the journal's log", required=True, low=Decimal(-1)
-            ),
-        },
+    "disk_full": Word(
+        "the system lets the engine's files grow no further", {"for_s": Arg("seconds", "how long", required=True)}
     ),
     "fault": Word(
         "arms a fault of the emulator",
@@ -132,31 +124,20 @@ WIRE_VERBS: Mapping[str, Word] = {
             "verb": Arg("text", "such as rest.http, ws.silent, venue.adl", required=True),
             "select": Arg("table", "method, path, stream, event, symbol", default={}),
             "with": Arg("table", "its arguments", default={}),
-            "for_s": Arg("seconds", "how long; 0 = until `calm` or the end", Decimal(0)),
         },
     ),
     "calm": Word("ends every fault of the emulator", {}),
-    "price": Word(
-        "the outside world trades at the market",
-        {"side": VERBS["foreign_order"].args["side"], "lots": Arg("integer", "how many", required=True)},
-    ),
     "ask": Word(
         "an operator's word over the control socket",
-        {"command": Arg("word", "which", required=True, words=("pause", "resume", "ack", "kill", "stop"))},
+        {"command": Arg("word", "which", required=True, words=("pause", "resume", "ack", "kill"))},
     ),
     "poke": Word(
-        "a stranger on this machine sends bytes to a port of the engine",
-        {
-            "port": Arg("word", "which", required=True, words=("metrics", "control")),
-            "text": Arg("text", "what", required=True),
-            "times": Arg("integer", "how often", 1),
-        },
+        "a stranger on this machine sends text to the port of the metrics",
+        {"text": Arg("text", "what", required=True), "times": Arg("integer", "how often", 1)},
     ),
-    "lock": Word(
-        "another process holds the journal's write lock", {"for_s": Arg("seconds", "how long", required=True)}
-    ),
-    "run": COMMAND_VERBS["run"],
 }
+ATTACHED = frozenset({"mark", "fault", "calm", "ask"})
+"""Verbs that act on an engine which somebody else started: only what its emulator or its operator can do."""
 WIRE_EXPECTS: Mapping[str, Word] = {
     "state": Word(
         "the account enters a state",
@@ -172,8 +153,7 @@ WIRE_EXPECTS: Mapping[str, Word] = {
         {"enters": Arg("words", "which", required=True, words=_STATES), "since": _SINCE},
     ),
     "ends_in": EXPECTS["ends_in"],
-    "books_equal": Word("position, fills, orders and wallet of the journal equal the oracle's", {}),
-    "exposure_within_cap": Word("by the oracle, position and open orders stay within the cap", {}),
+    "books_equal": Word("fills, orders, position and wallet of the journal equal the oracle's, after a stop", {}),
     "no_increase": Word(
         "by the oracle, no request that raises risk arrives",
         {
@@ -189,21 +169,18 @@ WIRE_EXPECTS: Mapping[str, Word] = {
         {"engine": _ENGINE, "code": Arg("integer", "exit code; -9 = SIGKILL", required=True, low=Decimal(-64))},
     ),
     "alive": Word("an engine runs at the end", {"engine": _ENGINE}),
-    "says": COMMAND_EXPECTS["says"],
-    "exit": COMMAND_EXPECTS["exit"],
-    "engine_says": Word("an engine's standard error holds a text", {"engine": _ENGINE, "text": _PATH}),
-    "loopback_only": Word("every port an engine listens on is of this machine alone, its socket of its owner", {}),
+    "engine_says": Word(
+        "an engine's standard error holds a text", {"engine": _ENGINE, "text": Arg("text", "which", required=True)}
+    ),
+    "loopback_only": Word("every port an engine listens on is of this machine alone, its socket its owner's", {}),
     "answer": Word(
         "a stranger is answered",
         {
             "step": Arg("text", "name of its step", required=True),
-            "holds": Arg("text", "part of the answer; empty = no answer", default=""),
+            "holds": Arg("text", "part of each answer", default=""),
+            "lacks": Arg("text", "in no answer; empty = anything", default=""),
         },
     ),
-    "still": Word(
-        "by the oracle, an engine's memory grows by at most", {"most_mb": Arg("integer", "MB", required=True)}
-    ),
-    "evidence_verifies": Word("every bundle of the home verifies", {}),
 }
 
 CATALOGUES: Mapping[str, tuple[Mapping[str, Word], Mapping[str, Word]]] = {

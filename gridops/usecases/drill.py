@@ -5,7 +5,7 @@ and reads old bundles back. Needs no engine, no network and no home.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -15,6 +15,7 @@ import orjson
 
 from gridops import __version__
 from gridops.adapters.evidence_list import BundleEntry, list_bundles, read_plain
+from gridops.config import is_emulator
 from gridops.domain.evidence_ref import EvidenceMode, EvidenceRef, EvidenceStatus
 from gridops.domain.values import record
 from gridops.errors import ConfigError
@@ -24,6 +25,7 @@ from gridops.sim.drill_rows import RowsWalked
 from gridops.sim.drill_run import DrillReport, run_drill
 from gridops.sim.drill_spec import Drill, read_drill
 from gridops.usecases.command_evidence import Story, write
+from gridops.usecases.place import Wanted, find
 
 FOLDER = "drills"
 MOST_ROWS = 20_000
@@ -110,24 +112,53 @@ def chosen(names: Sequence[str], *, everything: bool) -> list[Drill]:
     return [read_drill(_path(name, known)) for name in dict.fromkeys(names)]
 
 
-def run(drill: Drill, root: Path, seeds: Sequence[int], said: Callable[[str], None]) -> Outcome:
-    """Run one drill with each seed and write its bundle."""
+def run(
+    drill: Drill, root: Path, seeds: Sequence[int], said: Callable[[str], None], against: tuple[Path, str] | None = None
+) -> Outcome:
+    """Run one drill with each seed and write its bundle. `against`: home and account of an engine that runs."""
     reports: list[DrillReport] = []
     for seed in seeds:
         said(f"{drill.name}, seed {seed}: {drill.title}")
-        reports.append(run_once(drill, seed, said))
+        reports.append(run_once(drill, seed, said, against))
     asks = any(expect.that == "every_row" for expect in drill.expects)
     rows = reports[0].rows_walked if asks else None
     ref = write(root, _story(drill, reports))
     return _outcome(drill, tuple(reports), "", rows, ref)
 
 
-def run_once(drill: Drill, seed: int, said: Callable[[str], None]) -> DrillReport:
-    """Where its tier wants it: in virtual time, in an empty folder, or on an emulator of its own."""
+def engine_at(said: str, environment: Mapping[str, str]) -> tuple[Path, str] | None:
+    """Home and account of the engine a drill shall act on; None for `paper`, a stage of the drill's own.
+
+    ConfigError for an address: only a home holds the token by which its emulator takes faults, and none other may.
+    """
+    if said == "paper":
+        return None
+    if "://" in said or not Path(said).is_dir():
+        where = "is no emulator of this machine" if not is_emulator(said) else "tells no control token"
+        raise ConfigError(
+            f"--against {said!r} {where if '://' in said else 'is no home'}",
+            hint="name the home of the engine, as `gridops fsm show` prints it; the real venue is never drilled",
+        )
+    place = find(Wanted(home=said), environment, Path.cwd())
+    return place.home.root, place.account
+
+
+def run_once(
+    drill: Drill, seed: int, said: Callable[[str], None], against: tuple[Path, str] | None = None
+) -> DrillReport:
+    """Where its tier wants it: in virtual time, in an empty folder, on an emulator of its own, or of that home."""
+    if against is not None:
+        from gridops.usecases.drill_wire import run_attached
+
+        return run_attached(drill, seed, *against, said)
     if drill.tier == "command":
         from gridops.usecases.drill_command import run_command_drill
 
         return run_command_drill(drill, seed, said)
+    if drill.tier == "wire":
+        from gridops.usecases.drill_wire import run_wire_drill
+
+        return run_wire_drill(drill, seed, said)
     return run_drill(drill, seed, said=said)
 
 
