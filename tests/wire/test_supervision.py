@@ -1,13 +1,16 @@
 """A service manager hears a real engine: ready when it answers, alive while it steps, silent when it hangs."""
 
+import os
 import signal
 import socket
+import stat
 import time
 from collections import Counter
 from pathlib import Path
 
 import pytest
-from tests.wire.harness import Bench
+from gridops.adapters.home import Home
+from tests.wire.harness import ACCOUNT, Bench
 
 pytestmark = [pytest.mark.wire, pytest.mark.timeout(120)]
 
@@ -43,3 +46,38 @@ def test_the_watchdog_is_fed_only_by_an_engine_that_steps(tmp_path: Path) -> Non
             assert engine.process.poll() is None, "a hang-up ends nothing"
             engine.stop()
             assert any("STOPPING" in each for each in heard(listener, 1))
+
+
+def listening(pid: int) -> list[str]:
+    """Local addresses on which a process waits for TCP connections; the kernel writes them as little-endian hex."""
+    targets = [_target(each) for each in Path(f"/proc/{pid}/fd").iterdir()]
+    inodes = {each[8:-1] for each in targets if each.startswith("socket:")}
+    found = []
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
+            words = line.split()
+            if words[3] == "0A" and words[9] in inodes:
+                found.append(words[1].partition(":")[0])
+    return found
+
+
+def _target(path: Path) -> str:
+    try:
+        return os.readlink(path)
+    except OSError:
+        return ""
+
+
+def test_nothing_listens_where_another_host_could_connect(tmp_path: Path) -> None:
+    """Engine and emulator, by the kernel's own table; and the control socket is closed to other users."""
+    with Bench(tmp_path) as bench:
+        engine = bench.start()
+        venue = int(bench.venue.rest.rpartition(":")[2])
+        assert listening(engine.pid) == ["0100007F"], "the three status pages, on 127.0.0.1 alone"
+        rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+        served = [row[1] for row in rows if row[3] == "0A" and row[1].endswith(f":{venue:04X}")]
+        assert served == [f"0100007F:{venue:04X}"]
+        about = Home(bench.home).control_socket(ACCOUNT).lstat()
+        assert stat.S_ISSOCK(about.st_mode) and not about.st_mode & 0o077
+        assert not bench.home.stat().st_mode & 0o077
+        engine.stop()
