@@ -39,12 +39,13 @@ from gridops.adapters.service_notify import ServiceNotify
 from gridops.adapters.traceback_hooks import install_hooks
 from gridops.config import Loaded
 from gridops.domain.effects import Answer, Finish
-from gridops.domain.events import Boot, Event, OperatorInput, StopSignal, VenueNotice
+from gridops.domain.events import Boot, OperatorInput, StopSignal, VenueNotice
 from gridops.domain.evidence_ref import EvidenceMode, EvidenceRef, EvidenceStatus
 from gridops.domain.instrument import Instrument
 from gridops.domain.vocabulary import FsmState
 from gridops.errors import VenueUnavailable
 from gridops.runtime.engine import Engine, recover
+from gridops.runtime.inbox import Inbox
 from gridops.runtime.live_loop import LiveLoop
 from gridops.runtime.state import EngineState
 from gridops.runtime.state_codec import encode_state
@@ -119,7 +120,8 @@ def execute(options: RunOptions) -> RunReport:
     account = options.loaded.settings.account.name
     home = options.home.ensure()
     clock = Clock()
-    send = _messages(options, secrets)
+    wanted = options.loaded.settings.notify.level != "off"
+    send = notify.sender(notify.urls(options.environment, secrets)) if wanted else None
     with ExitStack() as stack:
         if options.fresh:
             _set_aside(home, account, clock)
@@ -136,13 +138,6 @@ def execute(options: RunOptions) -> RunReport:
             if session.handle is not None and session.started_here and graph.orderly:
                 with contextlib.suppress(VenueUnavailable):
                     session.handle.stop()
-
-
-def _messages(options: RunOptions, secrets: Secrets) -> notify.Send | None:
-    """How people are told; None when nobody is. ConfigError before anything is opened."""
-    if options.loaded.settings.notify.level == "off":
-        return None
-    return notify.sender(notify.urls(options.environment, secrets))
 
 
 def _take_lease(home: Home, account: str, clock: Clock, stack: ExitStack) -> Lease:
@@ -198,26 +193,6 @@ def _set_aside(home: Home, account: str, clock: Clock) -> None:
         home.kill_latch(account).unlink(missing_ok=True)
     finally:
         lease.release()
-
-
-class Inbox:
-    """Where the venue puts inputs: kept until the boot is queued, so that the boot is the first."""
-
-    def __init__(self) -> None:
-        self._early: list[Event] = []
-        self._loop: LiveLoop | None = None
-
-    def put(self, event: Event) -> None:
-        if self._loop is None:
-            self._early.append(event)
-        else:
-            self._loop.put(event)
-
-    def connect(self, loop: LiveLoop) -> None:
-        self._loop = loop
-        for event in self._early:
-            loop.put(event)
-        self._early.clear()
 
 
 class LiveGraph:
@@ -314,7 +289,13 @@ class LiveGraph:
             LogSink(log), figures, lambda text: log.write({"alarm": text}, important=True)
         )
         if self._send is not None:
-            self._engine.sinks += (self._notifier(self._send, figures, log, stack),)
+            said = self._settings.notify
+            notifier = notify.Notifier(
+                self._send, account=account, serious=said.level == "critical", per_minute=said.per_minute,
+                repeat_s=said.repeat_seconds, secrets=self._secrets, count=figures.notified,
+            )  # fmt: skip
+            stack.callback(notifier.close)
+            self._engine.sinks += (GuardedSink(notifier, lambda text: log.write({"alarm": text}, important=True)),)
         box: list[LiveLoop] = []
         bundles = BundleSink(
             EvidenceWriter(self._options.evidence_root, run8=self._run_id[:8], secrets=self._secrets),
@@ -343,23 +324,6 @@ class LiveGraph:
         )
         box.append(loop)
         return loop
-
-    def _notifier(
-        self, send: notify.Send, figures: MetricsSink, log: JsonLog, stack: contextlib.AsyncExitStack
-    ) -> GuardedSink:
-        """Last of the sinks: what is sent was logged and counted before."""
-        wanted = self._settings.notify
-        notifier = notify.Notifier(
-            send,
-            account=self._settings.account.name,
-            serious=wanted.level == "critical",
-            per_minute=wanted.per_minute,
-            repeat_s=wanted.repeat_seconds,
-            secrets=self._secrets,
-            count=figures.notified,
-        )
-        stack.callback(notifier.close)
-        return GuardedSink(notifier, lambda text: log.write({"alarm": text}, important=True))
 
     async def _serve(self, loop: LiveLoop, stack: contextlib.AsyncExitStack) -> Control:
         account = self._settings.account.name
