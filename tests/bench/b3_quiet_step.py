@@ -8,6 +8,7 @@ from hashlib import sha256
 import msgspec
 from gridops.adapters.journal_chain import GENESIS, link
 from gridops.domain.events import Header, ViewChanged
+from tests.bench import machine_speed
 from tests.bench.instant_venue import MID_TICKS, Rig
 from tests.bench.table import Result, times, us
 from tests.bench.timing import Work, interleave
@@ -23,7 +24,14 @@ def run() -> list[Result]:
     """Both sides take the same kind of ticks."""
     rig, other = Rig(), Rig()
     rig.boot()
-    measured = interleave({"step": lambda: _step_side(rig), "floor": lambda: _floor_side(other)}, rounds=25)
+    sides = {
+        "step": lambda: _step_side(rig),
+        "floor": lambda: _floor_side(other),
+        "machine": machine_speed.side,
+    }
+    measured = interleave(sides, rounds=25)
+        {"step": lambda: _step_side(rig), "floor": lambda: _floor_side(other), "machine": machine_speed.side}, rounds=25
+    )
     step, floor = measured["step"], measured["floor"]
     return [
         Result(
@@ -37,6 +45,7 @@ def run() -> list[Result]:
             met=step <= AIM_US * 1_000,
             took_ns=step,
             aim_ns=AIM_US * 1_000,
+            factor=measured["machine"] / machine_speed.THERE_NS,
         )
     ]
 

@@ -17,6 +17,7 @@ from gridops.domain.effects import Effect
 from gridops.domain.events import Event, Header, OrderReport, WriteReply
 from gridops.runtime.ports_journal import Token
 from gridops.runtime.step import Step
+from tests.bench import machine_speed
 from tests.bench.instant_venue import MID_TICKS, Rig
 from tests.bench.table import Result, timed, times, us
 from tests.bench.timing import Work, interleave
@@ -40,11 +41,13 @@ def run() -> list[Result]:
                 "floor": lambda: _floor_side(kept.last),
                 "replies": bare.replying,
                 "reports": bare.reporting,
+                "machine": machine_speed.side,
             }
             measured = interleave(sides, rounds=40, cpu=time.process_time_ns)
         finally:
             disk.journal.close()
     commit, floor = measured["commit"], measured["floor"]
+    factor = measured["machine"] / machine_speed.THERE_NS
     return [
         Result(
             row="B4",
@@ -57,10 +60,11 @@ def run() -> list[Result]:
             met=commit <= AIM_US * 1_000,
             took_ns=commit,
             aim_ns=AIM_US * 1_000,
+            factor=factor,
         ),
-        timed("B4", "of that, the step and its encoding", measured["step"]),
-        timed("B4", "afterwards, one reply to an amend taken in", measured["replies"]),
-        timed("B4", "afterwards, one stream report taken in", measured["reports"]),
+        timed("B4", "of that, the step and its encoding", measured["step"], factor),
+        timed("B4", "afterwards, one reply to an amend taken in", measured["replies"], factor),
+        timed("B4", "afterwards, one stream report taken in", measured["reports"], factor),
     ]
 
 

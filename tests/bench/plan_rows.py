@@ -1,5 +1,6 @@
 """The rows of a plan's size: its usual case, everything at rest, and everything moved."""
 
+from tests.bench import machine_speed
 from tests.bench.plan_cases import diffing, ladder, planning, shifted
 from tests.bench.table import Result, timed, times, us
 from tests.bench.timing import interleave
@@ -18,10 +19,12 @@ def plan_rows(row: str, *, size: int, ladders: int, rounds: int, aim_us: int, pe
             "still": lambda: planning(still),
             "worst": lambda: planning(worst),
             "diff": lambda: diffing(usual),
+            "machine": machine_speed.side,
         },
         rounds=rounds,
     )
     plan, diff = measured["plan"], measured["diff"]
+    factor = measured["machine"] / machine_speed.THERE_NS
     return [
         Result(
             row=row,
@@ -34,7 +37,8 @@ def plan_rows(row: str, *, size: int, ladders: int, rounds: int, aim_us: int, pe
             met=plan <= aim_us * 1_000,
             took_ns=plan,
             aim_ns=aim_us * 1_000,
+            factor=factor,
         ),
-        timed(row, "of the same, every order within its band", measured["still"]),
-        timed(row, "of the same, worst case: all moved", measured["worst"]),
+        timed(row, "of the same, every order within its band", measured["still"], factor),
+        timed(row, "of the same, worst case: all moved", measured["worst"], factor),
     ]

@@ -28,12 +28,12 @@ class Result:
     """CPU time per operation where `here` shows one: what `Scaled` divides by the machine's factor."""
     aim_ns: float = 0
     factor: float = 0
-    """Of the machine's row alone."""
+    """How much slower this machine was among the row's own rounds; 0 = as the machine's row says."""
 
 
-def timed(row: str, what: str, took_ns: float) -> Result:
+def timed(row: str, what: str, took_ns: float, factor: float = 0) -> Result:
     """A part of a row: a CPU time without an aim of its own."""
-    return Result(row=row, what=what, here=us(took_ns), took_ns=took_ns)
+    return Result(row=row, what=what, here=us(took_ns), took_ns=took_ns, factor=factor)
 
 
 def us(nanoseconds: float) -> str:
@@ -67,9 +67,9 @@ def render(results: Sequence[Result]) -> str:
 
 def _scaled(each: Result, factor: float) -> str:
     """What the same would take where the aims were set, and whether that meets the aim."""
-    if not factor or not each.took_ns:
+    if not each.took_ns or not (each.factor or factor):
         return ""
-    scaled_ns = each.took_ns / factor
+    scaled_ns = each.took_ns / (each.factor or factor)
     return us(scaled_ns) + _verdict(scaled_ns <= each.aim_ns if each.aim_ns else None)
 
 
@@ -86,7 +86,7 @@ def document(results: Sequence[Result]) -> str:
         "The machine was shared while this was measured: CPU ratios hold, absolute times do not, "
         "and wall times (B6) least.\n"
         "Aims in microseconds were set on a faster machine; the first row says by how much. Scaled is Here divided by "
-        "that factor.\n\n"
+        "that factor, measured among the rounds of the row itself where it is B1 to B4.\n\n"
         f"{render(results)}"
     )
 
