@@ -30,8 +30,6 @@ def run() -> list[Result]:
         "machine": machine_speed.side,
     }
     measured = interleave(sides, rounds=25)
-        {"step": lambda: _step_side(rig), "floor": lambda: _floor_side(other), "machine": machine_speed.side}, rounds=25
-    )
     step, floor = measured["step"], measured["floor"]
     return [
         Result(
