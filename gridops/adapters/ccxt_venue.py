@@ -6,6 +6,7 @@ nothing and keeps no rate ledger. What is not proven is UNKNOWN.
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -189,7 +190,13 @@ class CcxtVenue:
             self._put(seen)
 
     def _learn(self, instruments: tuple[Instrument, ...]) -> None:
-        self._grids.update(venue_parse.grids(instruments))
+        """Keep the ticks and lots a symbol was first counted in: the engine counts in them until it starts anew, and
+        orders of before rest at prices that a coarser tick could not read.
+        """
+        for name, grid in venue_parse.grids(instruments).items():
+            known = self._grids.get(name)
+            if known is None or _sizes(known) == _sizes(grid):
+                self._grids[name] = grid
 
     def _adopt_offset(self, offset_ms: int) -> None:
         self.clock_offset_ms = offset_ms
@@ -200,6 +207,10 @@ class CcxtVenue:
         if isinstance(payload, str):
             return self._wire.clean(payload)
         return self._wire.clean(msgspec.json.encode(scrub(payload, self._secrets)).decode())
+
+
+def _sizes(grid: Grid) -> tuple[Decimal, Decimal]:
+    return grid.instrument.tick_size, grid.instrument.step_size
 
 
 def _check_modes(modes: VenueModes, isolated: tuple[str, ...]) -> None:
