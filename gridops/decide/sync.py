@@ -226,8 +226,13 @@ def judge_orders(
     tag: str,
     epoch: int,
     asked_ms: int,
+    settle_ms: int = 0,
 ) -> OrdersVerdict:
-    """Compare one open-orders list with our orders. Orders that moved after the read was asked are not judged."""
+    """Compare one open-orders list with our orders. Orders that moved after the read was asked are not judged.
+
+    An order that has ended is believed to rest after all only when the read was asked `settle_ms` after its end: reads
+    lag, and when it was asked is known no better than the venue's clock.
+    """
     by_id = {order.client_id: order for order in listed}
     missing, orphans, foreign, diverged, newer = [], [], [], [], False
     for client_id, order in sorted(orders.items()):
@@ -249,7 +254,7 @@ def judge_orders(
             foreign.append(seen)
         elif who.epoch > epoch:
             newer = True
-        elif client_id not in closed or closed[client_id].updated_ms < asked_ms:
+        elif client_id not in closed or closed[client_id].updated_ms + settle_ms < asked_ms:
             orphans.append(seen)
     return OrdersVerdict(
         missing=tuple(missing),

@@ -273,6 +273,11 @@ def _refused(state: EngineState, symbol: SymbolState, order: Order, kind: str, r
         order.pending = None
 
 
+_BY_RULES = (VenueCode.FILTER, VenueCode.SYMBOL_STATUS)
+RULES_DOUBT_MS = 10_000
+"""A refusal by a rule we believed to keep has the rules read anew, but not more often than this."""
+
+
 def _remember_refusal(state: EngineState, symbol: SymbolState, order: Order, kind: str, reply: WriteReply) -> None:
     """Count equal refusals of a level in a row: the first tries wait for a newer book, then there is one a minute.
 
@@ -281,6 +286,9 @@ def _remember_refusal(state: EngineState, symbol: SymbolState, order: Order, kin
     """
     if kind == OpKind.CANCEL:
         return
+    if reply.code in _BY_RULES:
+        asked_ms = state.sync.last_ask.get(sync.slot(QueryKind.RULES, ""), 0)
+        sync.want(state.sync, QueryKind.RULES, "", max(state.now_ms, asked_ms + RULES_DOUBT_MS))
     key = f"{order.level}|{order.side}"
     number, count, _ = symbol.refused.get(key, (0, 0, 0))
     count = count + 1 if number == reply.number else 1

@@ -34,6 +34,8 @@ _ORDER_KINDS = {
 _RULE_KINDS = {MismatchKind.FILTERS_CHANGED, MismatchKind.LEVERAGE_CHANGED}
 _PAGED = (QueryKind.TRADES, QueryKind.INCOME)
 DENIED_READS = 2
+UNLISTED_MS = 30_000
+"""Rules that lack a symbol of ours, or say that it does not trade, are read again after this long."""
 ODD_REPLY = "an odd reply"
 """How the adapter words an answer that it could not read."""
 
@@ -126,6 +128,7 @@ def _open_orders(state: EngineState, reply: QueryReply, asked: sync.Asked, out: 
         tag=state.identity.instance_tag,
         epoch=state.identity.epoch,
         asked_ms=asked.asked_ms,
+        settle_ms=state.rules.sync.settle_ms,
     )
     state.health.foreign_writer = state.health.foreign_writer or verdict.newer_epoch
     name = reply.symbol
@@ -273,7 +276,14 @@ def _may_own(order: Order, trade: VenueTrade) -> bool:
 def _rules(state: EngineState, reply: QueryReply, out: Out) -> None:
     fresh = {i.symbol: i for i in reply.instruments}
     leverages = dict(reply.leverages)
-    state.health.rules_read_ms = state.now_ms
+    missing = sorted(set(state.symbols) - set(fresh))
+    if missing:
+        # Another name, another contract, or a row that is not there yet: the rules in force only grow older.
+        out.note("symbol_not_listed", Severity.WARN, f"the venue's rules do not list {', '.join(missing)}"[:200])
+    else:
+        state.health.rules_read_ms = state.now_ms
+    if missing or any(not fresh[name].trading for name in state.symbols):
+        sync.want(state.sync, QueryKind.RULES, "", state.now_ms, after_ms=UNLISTED_MS)
     for name, symbol in state.symbols.items():
         found: set[str] = set()
         instrument = fresh.get(name)
@@ -303,6 +313,7 @@ def _new_rules(state: EngineState, symbol: SymbolState, instrument: Instrument, 
         state.health.rules_read_ms = 0
         return suspicions.raise_one(state, kind, Severity.CRITICAL, symbol.symbol, "filters", ours, theirs, out)
     symbol.instrument, symbol.dirty = instrument, True
+    symbol.refused.clear()
     return suspicions.settled(state, kind, Severity.WARN, symbol.symbol, "filters", ours, theirs, out)
 
 
