@@ -311,6 +311,12 @@ def test_reductions_and_cancels_draw_on_the_reserve() -> None:
     assert gates.permit(CLOSE, reserve) and gates.permit(CANCEL, reserve)
 
 
+def test_a_ban_stops_everything_whatever_the_counters_have_left() -> None:
+    banned = replace(OPEN, budget=Room(orders=9, orders_reserve=9, weight=99, weight_reserve=99, banned=True))
+    for request in (PLACE, CLOSE, CANCEL):
+        assert refusals(request, banned) == {Gate.BUDGET}
+
+
 GOOD = {
     "mode_ok": True,
     "fingerprint_ok": True,
