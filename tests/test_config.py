@@ -139,3 +139,20 @@ def test_conditions_in_shadow_reach_the_rules_from_file_and_environment(tmp_path
     named = load(file=file, environment={"GRIDOPS_HEALTH__SHADOW": "disk_low, venue_down"})
     assert named.settings.rules().health.shadow == ("disk_low", "venue_down")
     assert load(file=None, environment={}).settings.rules().health.shadow == ()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1:80@fapi.binance.com", "http://127.0.0.1:80.example.com/", "http://127.0.0.1:9/../x",
+        "http://localhost:9@x", "https://127.0.0.1:9", "http://127.0.0.1", "http://example.com:9", "testnet",
+    ],
+)  # fmt: skip
+def test_an_address_that_only_begins_like_this_machine_is_no_emulators(url: str) -> None:
+    with pytest.raises(ConfigError, match=r"venue\.url"):
+        load(file=None, environment={}, options={"venue.url": url})
+
+
+@pytest.mark.parametrize("url", ["paper", "binance", "http://127.0.0.1:9", "http://localhost:9/", "http://[::1]:9"])
+def test_addresses_of_this_machine_and_the_named_venues_are_taken(url: str) -> None:
+    assert load(file=None, environment={}, options={"venue.url": url}).settings.venue.url == url
