@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from gridops.adapters.control_client import MAX_LINE, VERSION, Reply, Request, user_name
+from gridops.adapters.redaction import every_known
 from gridops.domain.vocabulary import OperatorCommand, StopMode
 from gridops.errors import Refused
 
@@ -108,6 +109,9 @@ class ControlServer:
             request = parse_request(line)
         except Malformed as error:
             return _refusal(f"malformed request: {error}")
+        # A reason is journaled, shown and bundled; a key that was pasted into it must not be.
+        known = every_known()
+        request |= {name: known.redact(held) for name, held in request.items() if isinstance(held, str)}
         request["author"] = request["author"] or user_name(uid)
         request["peer_uid"], request["peer_pid"] = uid, pid
         try:

@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from gridops.adapters.redaction import every_known
 from gridops.domain.values import record
 
 _MAX_FILE = 16_384
@@ -51,7 +52,7 @@ class KillLatch:
         """Latch, durably where the disk lets us. A latch that stands keeps its first author."""
         if self.read() is not None:
             return
-        content = {"v": 1, "author": author, "reason": reason, "at_ms": self._clock_ms()}
+        content = {"v": 1, "author": author, "reason": every_known().redact(reason), "at_ms": self._clock_ms()}
         try:
             _write(self.path, json.dumps(content, sort_keys=True).encode() + b"\n")
         except OSError as error:

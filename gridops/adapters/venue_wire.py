@@ -11,7 +11,7 @@ from typing import Any
 from gridops.adapters import ccxt_client
 from gridops.adapters.ccxt_client import Reply, VenueSettings
 from gridops.adapters.clock import Clock
-from gridops.adapters.redaction import Secrets, plain
+from gridops.adapters.redaction import Secrets, every_known, plain
 from gridops.adapters.venue_codes import banned_until_ms
 
 DETAIL = 200
@@ -29,9 +29,10 @@ class Wire:
     def __init__(self, settings: VenueSettings, clock: Clock, on_reply: Callable[[Reply], None]) -> None:
         self._settings, self._clock, self._on_reply = settings, clock, on_reply
         self._exchange: Any = None
-        self._secrets = Secrets()
         for secret in settings.secrets():
-            self._secrets.register(secret)
+            Secrets().register(secret)
+        # Not this venue's keys alone: an answer may repeat whatever the process was ever told.
+        self._secrets = every_known()
 
     @property
     def exchange(self) -> Any:
