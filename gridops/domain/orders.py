@@ -22,8 +22,8 @@ class PendingWrite:
     lots: int
     unknown: bool = False
     refused: bool = False
-    """The venue refused it. With `unknown` that puts the order itself in doubt, frozen until a query has answered; alone
-    it is a cancel that may soon be tried again."""
+    """The venue refused it. With `unknown` that puts the order itself in doubt, frozen until a query has answered;
+    alone it is a cancel that may soon be tried again."""
 
 
 @dataclass(slots=True)

@@ -39,7 +39,7 @@ def run() -> list[Result]:
         "mixed": lambda: market.applying(0.5),
         "depth": lambda: market.applying(1.0),
         "trades": lambda: market.applying(0.0),
-        "build": machine_speed._side,
+        "build": machine_speed.side,
     }
     measured = interleave(sides, rounds=12)
     slower = measured["build"] / machine_speed.THERE_NS

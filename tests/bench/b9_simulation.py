@@ -19,7 +19,7 @@ def run() -> list[Result]:
     """Days per core-minute here, and at the speed of the machine of the aims."""
     reports, spent_ns = _measured()
     assert not [each.violation for each in reports if each.violation]
-    slower = interleave({"build": machine_speed._side}, rounds=12)["build"] / machine_speed.THERE_NS
+    slower = interleave({"build": machine_speed.side}, rounds=12)["build"] / machine_speed.THERE_NS
     pace = sum(each.days_milli for each in reports) / 1_000 / (spent_ns / 60e9)
     days = sum(each.days_milli for each in reports) / 1_000
     events = sum(each.events for each in reports)
