@@ -3,12 +3,14 @@
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 from gridops.sim.day import Day
 from gridops.sim.faults import CALM, STORM, FaultRates, scaled
 from gridops.sim.rest_link import RestFaults
 from gridops.sim.run import run_day, run_seeds
+from tests.effort import FULL
 
 pytestmark = pytest.mark.simulation
 FIRST_SEED, SEEDS = 1, 10
@@ -28,6 +30,16 @@ def test_every_invariant_holds_under_faults_and_the_books_agree_at_the_end(seed:
     assert report.violation == ""
     assert report.faults > 10
     assert report.order_events > 50
+
+
+@pytest.mark.timeout(3_000)
+def test_fresh_seeds_of_a_busy_market_hold() -> None:
+    """Other seeds each time; a failing one is told with the shortest schedule found and what replays it."""
+    lines: list[str] = []
+    first = time.time_ns() // 1_000_000 % 10_000_000
+    failed = run_seeds(first, 200 if FULL else 6, hours=0.1, kind="busy", intensity=2, say=lines.append)
+    print(f"seeds from {first}", *lines, sep="\n")
+    assert not failed, lines
 
 
 @pytest.mark.parametrize("seed", CAUGHT)
