@@ -90,3 +90,12 @@ def test_private_and_recognised(tmp_path: Path) -> None:
         ReserveFile(tmp_path / "other")
     with pytest.raises(JournalError, match="cannot open"):
         ReserveFile(tmp_path / "absent" / "r")
+
+
+def test_a_disk_that_refuses_keeps_nothing(tmp_path: Path) -> None:
+    reserve = ReserveFile(tmp_path / "r")
+    assert reserve.write(b"kept")
+    # Any error of the system call will do; this one needs no broken disk.
+    reserve.close()
+    assert not reserve.write(b"refused")
+    assert ReserveFile(tmp_path / "r").read_all() == [b"kept"]
