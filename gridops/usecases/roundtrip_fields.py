@@ -125,6 +125,14 @@ class Reply(msgspec.Struct):
     incomes: list[Income]
 
 
+class IncomeReply(msgspec.Struct):
+    kind: str
+    ok: bool
+    started_ms: int
+    complete: bool
+    incomes: list[Income]
+
+
 class StateSymbol(msgspec.Struct):
     instrument: Instrument
     position_lots: int
@@ -144,6 +152,10 @@ NOTE = msgspec.json.Decoder(Note)
 HEAD = msgspec.json.Decoder(Head)
 REPLY = msgspec.json.Decoder(Reply)
 BOOT = msgspec.json.Decoder(Boot)
+VIEWS = msgspec.json.Decoder(list[View])
+"""Of many rows at once, as are the next two."""
+FILLEDS = msgspec.json.Decoder(list[Filled])
+INCOMES = msgspec.json.Decoder(list[IncomeReply])
 
 
 _ZEROS = frozenset({"0", "0E-8", "0.00000000"})

@@ -4,6 +4,7 @@ What the engine booked comes from its records, what the venue said from the jour
 that they can be compared. It decodes only the fields it wants, re-runs no step and writes nothing.
 """
 
+from array import array
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -20,6 +21,8 @@ from gridops.domain.instrument import Instrument
 from gridops.errors import JournalError
 from gridops.runtime.ports_journal import InputRow
 from gridops.usecases import roundtrip_fields as wire
+from gridops.usecases.roundtrip_sift import Part, Seen, Traded
+from gridops.usecases.roundtrip_sifters import sifted
 
 PROGRESS_EVERY = 50_000
 CHUNK = 2_048
@@ -71,10 +74,12 @@ def read(path: Path, progress: Callable[[int, int], None] = lambda _done, _total
             before = journal.checkpoint_at(first.seq - 1)
             if before is not None:
                 fold.resume(before.state)
-            for row in journal.rows(first.seq, newest.seq):
-                fold.take(row)
-                if fold.history.rows % PROGRESS_EVERY == 0:
-                    progress(fold.history.rows, total)
+            told = 0
+            for part in sifted(journal, first.seq, newest.seq, total):
+                fold.take_part(part, journal)
+                while fold.history.rows - told >= PROGRESS_EVERY:
+                    told += PROGRESS_EVERY
+                    progress(told, total)
     return fold.result()
 
 
@@ -103,6 +108,26 @@ class Fold:
         self._regime: dict[str, str] = {}
         self._listed: dict[tuple[str, str, str], Stream] = {}
         """The venue's streams by kind, symbol and asset: a key is not made for each of a million rows."""
+
+    def take_part(self, part: Part, journal: JournalReader) -> None:
+        """Fold rows in by their columns, or one by one where that is asked for or what came before demands it."""
+        if part.plain or not all(self._follows(traded) for traded in part.traded):
+            for row in journal.rows(part.first_seq, part.last_seq):
+                self.take(row)
+            return
+        history = self.history
+        history.rows += part.rows
+        history.as_of_ms = part.wall_ms
+        history.covered_ms = max(history.covered_ms, part.covered_ms)
+        for seen in part.seen:
+            self._quoted(seen)
+        for traded in part.traded:
+            self._traded(traded)
+        for listed in part.listed:
+            stream = history.venue.stream(Key(listed.kind, listed.symbol, listed.asset))
+            stream.ref.frombytes(listed.ref)
+            stream.at_ms.frombytes(listed.at_ms)
+            stream.amount_e8.frombytes(listed.amount_e8)
 
     def take(self, row: InputRow) -> None:
         """Fold one row in. JournalError when it is not of this build's shape."""
@@ -247,6 +272,42 @@ class Fold:
         if len(held.waiting) >= CHUNK:
             self._store(held)
 
+    def _follows(self, traded: Traded) -> bool:
+        """Do these fills go on from where the engine stood, and is none of them known?"""
+        held = self._held.get(traded.symbol)
+        if held is None or held.position != traded.before:
+            return False
+        return held.ids.isdisjoint(_longs(traded.trade_id))
+
+    def _traded(self, traded: Traded) -> None:
+        held, orders = self._held[traded.symbol], self._orders
+        fills, (tick, step) = held.fills, self._scale[traded.symbol]
+        ids = _longs(traded.trade_id)
+        held.ids.update(ids)
+        held.position = traded.after
+        fills.trade_id.extend(ids)
+        fills.at_ms.frombytes(traded.at_ms)
+        fills.sign.frombytes(traded.sign)
+        fills.price.extend(_longs(traded.price, tick))
+        fills.lots.extend(_longs(traded.lots, step))
+        fills.level.frombytes(traded.level)
+        fills.order.extend([orders.setdefault(name, len(orders)) for name in traded.orders])
+        fills.fee_e8.frombytes(traded.fee_e8)
+        numbers = [fills.asset_number(name) for name in traded.fee_assets]
+        fills.fee_asset.extend(numbers * len(ids) if len(numbers) == 1 else numbers)
+        fills.realised_e8.frombytes(traded.realised_e8)
+        fills.maker.frombytes(traded.maker)
+        fills.mid2.extend(_longs(traded.mid2, tick))
+        fills.intended.extend(_longs(traded.intended, tick))
+
+    def _quoted(self, seen: Seen) -> None:
+        marks = self.history.marks.get(seen.symbol)
+        if marks is None:
+            marks = self.history.marks[seen.symbol] = Marks()
+        tick, _ = self._scale.get(seen.symbol, (1, 1))
+        marks.times.frombytes(seen.times)
+        marks.mid2.extend(_longs(seen.sums, tick))
+
     def _store(self, held: "_Held") -> None:
         """Move what waits into the columns, a column at a time: that is several times cheaper than fill by fill."""
         fills, rows, orders = held.fills, held.waiting, self._orders
@@ -330,6 +391,12 @@ def _tells(body: bytes) -> bool:
         return True
     # Spelt out, as above.
     return b'"Filled"' in body or b'"Booked"' in body or b'"RegimeChanged"' in body or b'"Note"' in body
+
+
+def _longs(column: bytes, times: int = 1) -> "array[int]":
+    """A column as integers, each so many times what it says."""
+    values = array("q", column)
+    return values if times == 1 else array("q", [each * times for each in values])
 
 
 def _scale(old: Instrument, new: Instrument) -> tuple[int, int]:

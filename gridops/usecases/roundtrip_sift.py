@@ -1,0 +1,259 @@
+"""A page of journal rows as columns, so that a million rows are read many at a time and by several processes.
+
+Below the fold of `roundtrip_read`, which keeps the story; it knows nothing of rows before or after its page. Whatever
+is not plainly a quote, a booked trade or a list of income rows it does not interpret: it says which rows to take one by
+one. The same is said of a page that cannot be decoded, so that the one row at fault is named by who takes it.
+"""
+
+from array import array
+from collections.abc import Iterable, Iterator
+from itertools import accumulate
+
+import msgspec
+
+from gridops.decide.ledger import FROM_FILLS
+from gridops.usecases import roundtrip_fields as wire
+
+StoredRow = tuple[int, int, str, bytes]
+"""(seq, wall ms, kind, body)."""
+_QUIET_END = b",[],[]]"
+"""How a row ends that led to no record and no effect."""
+_VIEW = b'"ViewChanged",{"view":'
+_VIEW_AT = len(_VIEW)
+_REPLY = b'"QueryReply",'
+_FIRST_FILLED = b'[["Filled",{"fill":{'
+_FILLED_AT = len(b'[["Filled",')
+_NO_MORE = len(b"],[]]")
+_HEADER, _REPORT = 60, 300
+"""Bytes that the beginning of a row, and that of an order report's, take at least; a shorter one is taken by itself."""
+
+
+class Seen(msgspec.Struct, array_like=True):
+    """Quotes of one symbol: venue times, and bid and ask added up. Columns are the bytes of 64-bit integers."""
+
+    symbol: str
+    times: bytes
+    sums: bytes
+
+
+class Traded(msgspec.Struct, array_like=True):
+    """Booked fills of one symbol in the order they were booked; none twice, and each moved the position as it says."""
+
+    symbol: str
+    before: int
+    """Signed lots before the first one and, next, after the last one."""
+    after: int
+    orders: list[str]
+    fee_assets: list[str]
+    """One name when it is that of all."""
+    trade_id: bytes
+    at_ms: bytes
+    sign: bytes
+    price: bytes
+    lots: bytes
+    level: bytes
+    fee_e8: bytes
+    realised_e8: bytes
+    maker: bytes
+    mid2: bytes
+    intended: bytes
+
+
+class Listed(msgspec.Struct, array_like=True):
+    """Income rows of one stream, in the order the venue listed them."""
+
+    kind: str
+    symbol: str
+    asset: str
+    ref: bytes
+    at_ms: bytes
+    amount_e8: bytes
+
+
+class Part(msgspec.Struct, array_like=True):
+    """Rows that follow each other. With `plain` they are to be taken one by one, and the rest says nothing."""
+
+    first_seq: int
+    last_seq: int
+    rows: int
+    wall_ms: int
+    plain: bool
+    seen: list[Seen] = []
+    traded: list[Traded] = []
+    listed: list[Listed] = []
+    covered_ms: int = 0
+
+
+PARTS = msgspec.msgpack.Decoder(list[Part])
+encode = msgspec.msgpack.Encoder().encode
+
+
+def sift(page: Iterable[StoredRow]) -> list[Part]:
+    """Rows in order as parts in order."""
+    parts: list[Part] = []
+    batch = _Batch()
+    for row in page:
+        if batch.take(row[2], row[3]):
+            batch.rows.append(row)
+            continue
+        parts += batch.parts()
+        batch = _Batch()
+        if parts and parts[-1].plain:
+            parts[-1] = _plain(parts[-1].first_seq, row, parts[-1].rows + 1)
+        else:
+            parts.append(_plain(row[0], row, 1))
+    return parts + batch.parts()
+
+
+def _plain(first_seq: int, last: StoredRow, rows: int) -> Part:
+    return Part(first_seq, last[0], rows, last[1], True)
+
+
+class _Batch:
+    """The bytes of interest of rows that can be decoded together."""
+
+    def __init__(self) -> None:
+        self.rows: list[StoredRow] = []
+        self._views: list[bytes] = []
+        self._fills: list[bytes] = []
+        self._replies: list[bytes] = []
+
+    def take(self, kind: str, body: bytes) -> bool:
+        """Keep what counts of one row; False when it has to be taken by itself."""
+        if kind == "ViewChanged":
+            start = body.find(_VIEW, _HEADER)
+            stop = body.find(b"}}", start)
+            if start < 0 or stop < 0 or not (body.endswith(_QUIET_END) or _silent(body, stop)):
+                return False
+            self._views.append(body[start + _VIEW_AT : stop + 1])
+            return True
+        if kind == "OrderReport":
+            start = body.find(_FIRST_FILLED, _REPORT)
+            if start >= 0:
+                stop = body.find(b"}]", start) + 1
+                if len(body) - stop > _NO_MORE and _tells(body, stop):
+                    return False
+                self._fills.append(body[start + _FILLED_AT : stop])
+                return True
+        if kind == "QueryReply":
+            return self._reply(body)
+        return kind != "Boot" and _silent(body, 0)
+
+    def _reply(self, body: bytes) -> bool:
+        """An answer about income is the only one that is known here; any other may be an opening entry."""
+        start = body.find(_REPLY)
+        stored = body.find(b'"kind":"income"', start, start + 80) >= 0
+        if start < 0 or not stored or not _silent(body, body.rfind(b"},[")):
+            return False
+        self._replies.append(body[start + len(_REPLY) : body.rfind(b"},[") + 1])
+        return True
+
+    def parts(self) -> list[Part]:
+        """What the rows say; none without rows."""
+        if not self.rows:
+            return []
+        first, last = self.rows[0], self.rows[-1]
+        plain = _plain(first[0], last, len(self.rows))
+        try:
+            traded = list(_traded(self._fills)) if self._fills else []
+            seen = list(_seen(self._views)) if self._views else []
+            listed, covered_ms = _listed(self._replies) if self._replies else ([], 0)
+        except (msgspec.MsgspecError, ValueError, OverflowError):
+            return [plain]
+        if any(each is None for each in traded):
+            return [plain]
+        known = [each for each in traded if each is not None]
+        return [Part(first[0], last[0], len(self.rows), last[1], False, seen, known, listed, covered_ms)]
+
+
+def _tells(body: bytes, since: int) -> bool:
+    # Spelt out: a generator here is a tenth of the time a long read takes.
+    if body.find(b'"Filled"', since) >= 0 or body.find(b'"Booked"', since) >= 0:
+        return True
+    return body.find(b'"RegimeChanged"', since) >= 0
+
+
+def _silent(body: bytes, since: int) -> bool:
+    """Nothing from there on is accounted for. What is no whole row is left to who takes rows one by one."""
+    if _tells(body, since) or body.find(b'"Note"', since) >= 0:
+        return False
+    return body.startswith(b"[") and body.endswith(b"]")
+
+
+def _longs(values: Iterable[int]) -> bytes:
+    return array("q", values).tobytes()
+
+
+def _all(pieces: list[bytes]) -> bytes:
+    return b"[%b]" % b",".join(pieces)
+
+
+def _seen(pieces: list[bytes]) -> Iterator[Seen]:
+    views = wire.VIEWS.decode(_all(pieces))
+    quoted = [each for each in views if each.bid_ticks and each.ask_ticks]
+    for symbol in sorted({each.symbol for each in quoted}):
+        held = [each for each in quoted if each.symbol == symbol]
+        times = _longs([each.book_event_ms for each in held])
+        yield Seen(symbol, times, _longs([each.bid_ticks + each.ask_ticks for each in held]))
+
+
+def _traded(pieces: list[bytes]) -> Iterator[Traded | None]:
+    booked = wire.FILLEDS.decode(_all(pieces))
+    for symbol in dict.fromkeys([each.fill.symbol for each in booked]):
+        yield _columns(symbol, [each for each in booked if each.fill.symbol == symbol])
+
+
+def _columns(symbol: str, booked: list[wire.Filled]) -> Traded | None:
+    """None when a trade is among them twice or the position moved otherwise."""
+    rows = [each.fill for each in booked]
+    ids = [f.trade_id for f in rows]
+    signs = [1 if f.side == "BUY" else -1 for f in rows]
+    lots = [f.lots for f in rows]
+    first = booked[0].position_lots - lots[0] * signs[0]
+    moved = accumulate(map(int.__mul__, lots, signs), initial=first)
+    next(moved)
+    if len(set(ids)) < len(ids) or list(moved) != [each.position_lots for each in booked]:
+        return None
+    assets = [f.fee_asset for f in rows]
+    names = list(dict.fromkeys(assets))
+    return Traded(
+        symbol=symbol,
+        before=first,
+        after=booked[-1].position_lots,
+        orders=[f.client_id for f in rows],
+        fee_assets=names if len(names) == 1 else assets,
+        trade_id=_longs(ids),
+        at_ms=_longs([f.at_ms for f in rows]),
+        sign=array("b", signs).tobytes(),
+        price=_longs([f.price_ticks for f in rows]),
+        lots=_longs(lots),
+        level=_longs([f.level for f in rows]),
+        fee_e8=_longs([wire.whole_e8(f.fee) for f in rows]),
+        realised_e8=_longs([wire.whole_e8(f.realised) for f in rows]),
+        maker=array("b", [f.maker for f in rows]).tobytes(),
+        mid2=_longs([f.decision_mid2 for f in rows]),
+        intended=_longs([f.intended_ticks for f in rows]),
+    )
+
+
+def _listed(pieces: list[bytes]) -> tuple[list[Listed], int]:
+    """Streams in the order they were met, and when complete income was asked for last."""
+    streams: dict[tuple[str, str, str], list[tuple[int, int, int]]] = {}
+    covered_ms = 0
+    whole = wire.whole_e8
+    for reply in wire.INCOMES.decode(_all(pieces)):
+        if not reply.ok:
+            continue
+        if reply.complete:
+            covered_ms = max(covered_ms, reply.started_ms)
+        for row in reply.incomes:
+            amount = whole(row.amount)
+            if amount:
+                kind = row.income_type
+                ref = (row.trade_id if kind in FROM_FILLS else row.tran_id) or row.tran_id
+                names = (kind, row.symbol, row.asset)
+                held = streams.get(names)
+                if held is None:
+                    held = streams[names] = []
+                held.append((int(ref), row.at_ms, amount))
+    return [Listed(*names, *map(_longs, zip(*held, strict=True))) for names, held in streams.items()], covered_ms
