@@ -15,6 +15,7 @@ from gridops.adapters import venue_orders, venue_parse
 from gridops.adapters.ccxt_client import Reply, VenueSettings
 from gridops.adapters.clock import Clock
 from gridops.adapters.market_stream import market_sockets
+from gridops.adapters.owed_reports import OwedReports
 from gridops.adapters.redaction import Secrets, scrub
 from gridops.adapters.user_stream import UserStream
 from gridops.adapters.venue_orders import Call, Result
@@ -25,7 +26,7 @@ from gridops.domain.effects import Query, Send, WireOp
 from gridops.domain.events import BudgetSeen, Event, QueryReply, WriteReply
 from gridops.domain.instrument import Instrument
 from gridops.domain.orders import VenueModes
-from gridops.domain.vocabulary import VenueCode
+from gridops.domain.vocabulary import OpKind, VenueCode, WriteOutcome
 from gridops.errors import ConfigError, Refused, VenueUnavailable
 
 _CLOCK_SAMPLES = 3
@@ -48,6 +49,7 @@ class CcxtVenue:
         self._secrets = Secrets()
         self._grids: dict[str, Grid] = {}
         self._budget: BudgetSeen | None = None
+        self._owed = OwedReports(self._clock.boot_ns)
         self._streams: list[asyncio.Task[None]] = []
         self._reads = VenueReads(wire=self._wire, symbols=settings.symbols, grids=lambda: self._grids, put=put)
         self.clock_offset_ms = 0
@@ -86,7 +88,9 @@ class CcxtVenue:
         market = market_sockets(self._wire, grids, self._put, self._clock, self._settings.view_interval_ms)
         runs: list[Coroutine[Any, Any, None]] = [market.run()]
         if private:
-            user = UserStream(wire=self._wire, grids=lambda: self._grids, put=self._put, clean=self._shown)
+            user = UserStream(
+                wire=self._wire, grids=lambda: self._grids, put=self._put, clean=self._shown, owed=self._owed
+            )
             runs.insert(0, user.run())
         self._streams = [asyncio.create_task(run) for run in runs]
 
@@ -150,12 +154,14 @@ class CcxtVenue:
         await self._wire.close()
 
     async def _execute(self, call: Call) -> None:
-        started_ms = self._venue_ms()
+        started_ms, began_ns = self._venue_ms(), self._clock.boot_ns()
         results = [venue_orders.unknown(VenueCode.TIMEOUT, "cancelled")] * len(call.ops)
         try:
             reply = await self._wire.call(call.endpoint, call.params)
             results = venue_orders.results(call, reply, self._grids, self._wire.clean)
         finally:
+            if any(_owes(op, result) for op, result in zip(call.ops, results, strict=True)):
+                self._owed.wrote(began_ns)
             self._answer(call.ops, results, started_ms)
 
     def _answer(self, ops: tuple[WireOp, ...], results: list[Result], started_ms: int) -> None:
@@ -207,6 +213,11 @@ class CcxtVenue:
         if isinstance(payload, str):
             return self._wire.clean(payload)
         return self._wire.clean(msgspec.json.encode(scrub(payload, self._secrets)).decode())
+
+
+def _owes(op: WireOp, result: Result) -> bool:
+    """The venue reports every order it takes, changes or cancels by name (ORDER_TRADE_UPDATE)."""
+    return result.outcome is WriteOutcome.CONFIRMED and op.kind in (OpKind.PLACE, OpKind.AMEND, OpKind.CANCEL)
 
 
 def _sizes(grid: Grid) -> tuple[Decimal, Decimal]:

@@ -8,11 +8,12 @@ import asyncio
 from collections.abc import Callable
 
 from gridops.adapters import ccxt_client, venue_frames
+from gridops.adapters.owed_reports import OwedReports
 from gridops.adapters.reconnect import Ended, first_of, keep_connected
 from gridops.adapters.venue_codes import failure
 from gridops.adapters.venue_parse import Grids
 from gridops.adapters.venue_wire import SocketFailed, Wire
-from gridops.domain.events import Event, StreamChanged, VenueNotice
+from gridops.domain.events import Event, OrderReport, StreamChanged, VenueNotice
 from gridops.domain.vocabulary import Stream, VenueCode
 
 EXTEND_S, RETRY_S = 25 * 60.0, 60.0
@@ -30,10 +31,11 @@ class UserStream:
         grids: Callable[[], Grids],
         put: Callable[[Event], None],
         clean: Callable[[object], str],
+        owed: OwedReports,
         extend_s: float = EXTEND_S,
     ) -> None:
         self._wire, self._grids, self._put, self._clean = wire, grids, put, clean
-        self._extend_s = extend_s
+        self._owed, self._extend_s = owed, extend_s
         self._expired = asyncio.Event()
 
     async def run(self) -> None:
@@ -52,8 +54,10 @@ class UserStream:
         except SocketFailed as error:
             return Ended(str(error))
         try:
+            self._owed.reported()
             up()
-            return Ended(await first_of(socket.until_dead(), self._keep_key(), self._until_expired()))
+            ends = (socket.until_dead(), self._keep_key(), self._until_expired(), self._owed.until_overdue())
+            return Ended(await first_of(*ends))
         finally:
             await socket.close()
 
@@ -82,6 +86,8 @@ class UserStream:
             return
         for event in venue_frames.read(payload, self._grids(), self._clean):
             self._put(event)
+            if isinstance(event, OrderReport):
+                self._owed.reported()
             if isinstance(event, VenueNotice) and event.kind == venue_frames.LISTEN_KEY_EXPIRED:
                 self._expired.set()
 

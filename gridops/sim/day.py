@@ -13,6 +13,8 @@ from typing import Any
 
 from gridops.adapters import venue_parse
 from gridops.adapters.ccxt_client import VenueSettings
+from gridops.adapters.owed_reports import DEAF
+from gridops.adapters.reconnect import FIRST_PAUSE_MS
 from gridops.decide.router import route
 from gridops.domain.events import Boot, Event, OperatorInput, VenueNotice
 from gridops.domain.rules import GridRules, RiskRules, Rules
@@ -311,9 +313,11 @@ class Day:
             raise Violation("I-24", str(error)) from error
 
     def _adapter(self, put: Callable[[Event], None]) -> SimVenue:
-        return SimVenue(
-            settings=self.settings, put=put, scheduler=self.scheduler, clock=self.clock, instruments=self.instruments
-        )
+        venue = SimVenue(
+            settings=self.settings, put=put, scheduler=self.scheduler, clock=self.clock, instruments=self.instruments,
+            deaf=lambda: self._deaf(venue),
+        )  # fmt: skip
+        return venue
 
     def _boot_event(self) -> Boot:
         return Boot(
@@ -378,6 +382,11 @@ class Day:
             self._user_up = 0
             self.judge.user_blind_since_ms = self.clock.true_ms()
             process.deliver(lambda: process.adapter.user_stream(False, reason))
+
+    def _deaf(self, venue: SimVenue) -> None:
+        if self.process is not None and self.process.adapter is venue:
+            self._drop_user(DEAF)
+            self.scheduler.after(FIRST_PAUSE_MS * MS, self._connect_user)
 
     def _do_user_silent(self, chance: Random) -> None:
         self._user_mute = True

@@ -22,8 +22,9 @@ from gridops.adapters.market_fold import (
     ViewPacer,
 )
 from gridops.adapters.market_stream import BEAT_MS
+from gridops.adapters.owed_reports import OwedReports
 from gridops.adapters.venue_queries import VenueReads
-from gridops.domain.events import Event, StreamChanged, VenueNotice, ViewChanged
+from gridops.domain.events import Event, OrderReport, StreamChanged, VenueNotice, ViewChanged
 from gridops.domain.instrument import Instrument
 from gridops.domain.orders import VenueModes
 from gridops.domain.vocabulary import Stream
@@ -40,6 +41,31 @@ class SimReads(VenueReads):
         return positions, account, await self.modes()
 
 
+class SimOwed(OwedReports):
+    """Looks again when a debt is due, as there is no task that could wait for it."""
+
+    def __init__(self, clock: VirtualClock, scheduler: Scheduler, deaf: Callable[[], None]) -> None:
+        super().__init__(clock.boot_ns)
+        self._scheduler, self._deaf, self._waiting = scheduler, deaf, False
+
+    def wrote(self, began_ns: int) -> None:
+        super().wrote(began_ns)
+        self._watch()
+
+    def _watch(self) -> None:
+        if self.due_ns is not None and not self._waiting:
+            self._waiting = True
+            self._scheduler.after(max(MS, self.due_ns - self._now_ns()), self._look)
+
+    def _look(self) -> None:
+        self._waiting = False
+        if self.overdue:
+            self.reported()
+            self._deaf()
+        else:
+            self._watch()
+
+
 class SimVenue(CcxtVenue):
     """One process's adapter."""
 
@@ -51,9 +77,11 @@ class SimVenue(CcxtVenue):
         scheduler: Scheduler,
         clock: VirtualClock,
         instruments: tuple[Instrument, ...],
+        deaf: Callable[[], None],
     ) -> None:
         super().__init__(settings=settings, put=put)
         self._clock, self._scheduler = clock, scheduler
+        self._owed = SimOwed(clock, scheduler, deaf)
         wire = SimWire(settings, clock, self._on_reply)
         self._wire = wire
         self._reads = SimReads(wire=wire, symbols=settings.symbols, grids=lambda: self._grids, put=put)
@@ -68,6 +96,8 @@ class SimVenue(CcxtVenue):
         """A private frame arrived."""
         for event in venue_frames.read(payload, self._grids, self._shown):
             self._put(event)
+            if isinstance(event, OrderReport):
+                self._owed.reported()
 
     def on_market(self, payload: dict[str, Any]) -> None:
         """A public frame arrived."""
@@ -76,6 +106,7 @@ class SimVenue(CcxtVenue):
             self._feeds[frame.s].on_frame(frame)
 
     def user_stream(self, up: bool, detail: str) -> None:
+        self._owed.reported()
         self._put(StreamChanged(stream=Stream.USER, up=up, detail=detail))
 
     def market_streams(self, up: bool, detail: str) -> None:

@@ -11,6 +11,7 @@ from gridops.adapters.ccxt_client import VenueSettings
 from gridops.adapters.clock import Clock
 from gridops.adapters.market_fold import BookFrame
 from gridops.adapters.market_stream import SymbolFeed, market_sockets
+from gridops.adapters.owed_reports import DEAF, OwedReports
 from gridops.adapters.reconnect import Ended, keep_connected
 from gridops.adapters.user_stream import UserStream
 from gridops.adapters.venue_parse import Grid, grids
@@ -100,6 +101,7 @@ def wire_to(venue: RudeVenue) -> Wire:
 async def listen(venue: RudeVenue, inputs: Inputs, check: Callable[[], Any], **changes: Any) -> None:
     """Run the private stream while the check runs."""
     wire = wire_to(venue)
+    changes.setdefault("owed", OwedReports(Clock().boot_ns))
     stream = UserStream(wire=wire, grids=lambda: grids([btc()]), put=inputs.put, clean=str, **changes)
     task = asyncio.create_task(stream.run())
     try:
@@ -259,3 +261,37 @@ async def test_a_reader_that_fails_ends_the_socket_and_not_in_silence(rude: Rude
     assert isinstance(seen[0]["exception"], ZeroDivisionError)
     await socket.close()
     await wire.close()
+
+
+def test_a_confirmed_write_owes_a_report_however_the_two_arrive() -> None:
+    """Cases written out: silence is counted from the oldest write that nothing was heard after."""
+    now_ns = 0
+    owed = OwedReports(lambda: now_ns, patience_ms=4_000)
+    owed.wrote(0)
+    assert owed.due_ns == 4_000_000_000
+    now_ns = 3_000_000_000
+    owed.wrote(now_ns)
+    assert owed.due_ns == 4_000_000_000, "a newer write does not forgive the older one"
+    owed.reported()
+    assert owed.due_ns is None and not owed.overdue
+    owed.wrote(2_900_000_000)
+    assert owed.due_ns is None, "its report overtook the reply"
+    owed.wrote(3_000_000_001)
+    now_ns = 7_000_000_000
+    assert owed.overdue
+
+
+@pytest.mark.wire
+async def test_a_private_stream_that_owes_a_report_is_connected_anew(rude: RudeVenue) -> None:
+    inputs = Inputs()
+    owed = OwedReports(Clock().boot_ns, patience_ms=300)
+
+    async def check() -> None:
+        await inputs.until(StreamChanged)
+        await asyncio.sleep(0.7)
+        assert len(inputs.of(StreamChanged)) == 1, "nothing is owed: silence is no fault"
+        owed.wrote(Clock().boot_ns())
+        await inputs.until(StreamChanged, lambda _: len(inputs.of(StreamChanged)) == 3)
+
+    await listen(rude, inputs, check, owed=owed)
+    assert [(each.up, each.detail) for each in inputs.of(StreamChanged)] == [(True, ""), (False, DEAF), (True, "")]

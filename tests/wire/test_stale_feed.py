@@ -6,7 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.wire.harness import DWELL_S, FEED_STALE_S, Bench, Engine, assert_truth
+from gridops.adapters.home import Home
+from gridops.adapters.journal_reader import JournalReader
+from gridops.adapters.owed_reports import DEAF
+from tests.wire.harness import ACCOUNT, DWELL_S, FEED_STALE_S, Bench, Engine, assert_truth
 
 
 @pytest.mark.wire
@@ -47,3 +50,24 @@ def _told(bench: Bench, engine: Engine) -> None:
 def _log(bench: Bench) -> list[dict[str, Any]]:
     paths = sorted((bench.home / "log").glob("*.jsonl"))
     return [json.loads(line) for path in paths for line in path.read_text().splitlines()]
+
+
+@pytest.mark.wire
+def test_a_private_stream_that_answers_and_reports_nothing_is_left(tmp_path: Path) -> None:
+    """The socket stays open and its pings are answered; what is written is taken. Judged by what the venue holds."""
+    with Bench(tmp_path, speed="3") as bench:
+        engine = bench.start()
+        engine.wait(lambda: len(bench.resting()) > 10, 10.0, "a ladder")
+        bench.venue.fault("ws.silent", target="user")
+        muted_s, path = time.monotonic(), Home(bench.home).journal(ACCOUNT)
+
+        def left() -> bool:
+            with JournalReader(path) as reader:
+                return any(DEAF.encode() in row.body for row in reader.rows(0, 1 << 62))
+
+        engine.wait(left, 30.0, "the stream is given up")
+        print(f"given up {time.monotonic() - muted_s:.1f} s after it fell silent")
+        bench.venue.fault("ws.unmute", target="user")
+        engine.wait_state("ACTIVE", within_s=DWELL_S + 15.0)
+        engine.stop()
+        assert_truth(bench)
