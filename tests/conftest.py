@@ -16,6 +16,7 @@ for _name in ("FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS", "CLICOLOR_FORCE"):
 # recursion depth mismatch".
 import hypothesis  # noqa: E402, F401
 import pytest  # noqa: E402
+from gridops.adapters import redaction  # noqa: E402
 
 _FIRST = (("simulation", "tests/venue/"), ("wire", "tests/wire/"))
 """The venue's own proofs, on which every other simulation rests; the real processes before parts of them."""
@@ -38,6 +39,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_sessionfinish() -> None:
     """Finalizers run here, and not inside whatever the report parses."""
     gc.collect()
+
+
+@pytest.fixture(autouse=True)
+def _secrets_of_one_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a process prints is free of every secret it has met; here many processes' worth of tests share one."""
+    monkeypatch.setattr(redaction, "_EVERY", {})
+    monkeypatch.setattr(redaction, "_ALL", redaction.Secrets())
+    monkeypatch.setattr(redaction, "_ALL_SEEN", set())
 
 
 _SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"

@@ -99,6 +99,10 @@ class Tempter:
         if not symbol.view.mark_ticks:
             return None
         price = symbol.view.mark_ticks * (10_000 - FAR_BPS) // 10_000
+        # Never where another is in doubt: that is not what is tried here.
+        taken = {order.price_ticks for order in (*symbol.orders.values(), *symbol.closed.values())}
+        while price in taken:
+            price -= 1
         return _op(symbol, OpKind.PLACE, Intent.INCREASE, Side.BUY, price, RISE_LOTS, OrderType.LIMIT, TimeInForce.GTX)
 
     @staticmethod
