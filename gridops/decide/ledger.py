@@ -5,9 +5,11 @@ amounts in 1e-8 and signed as the wallet moved. It compares nothing and knows no
 """
 
 from array import array
-from collections.abc import Callable
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import compress
+from itertools import compress, islice, pairwise
+from operator import le, lt
 
 from gridops.decide.roundtrip_fills import Fills
 from gridops.domain.values import value
@@ -46,7 +48,7 @@ class Stream:
     def sort(self) -> None:
         """By id; rows of one id keep the order they came in."""
         ref = self.ref
-        if all(ref[i] <= ref[i + 1] for i in range(len(ref) - 1)):
+        if all(map(le, ref, islice(ref, 1, None))):
             return
         order = sorted(range(len(ref)), key=ref.__getitem__)
         for name in ("ref", "at_ms", "amount_e8"):
@@ -57,12 +59,23 @@ class Stream:
         """Keep the first row of each id: overlapping reads list a row again. Sorts."""
         self.sort()
         ref = self.ref
-        if all(ref[i] < ref[i + 1] for i in range(len(ref) - 1)):
+        if all(map(lt, ref, islice(ref, 1, None))):
             return
         keep = [i for i in range(len(ref)) if i == 0 or ref[i] != ref[i - 1]]
         for name in ("ref", "at_ms", "amount_e8"):
             column: array[int] = getattr(self, name)
             setattr(self, name, array("q", [column[i] for i in keep]))
+
+    def sums(self, bounds: Sequence[int]) -> list[int]:
+        """1e-8 of the rows from each bound to before the next."""
+        times, amounts = self.at_ms, self.amount_e8
+        if all(map(le, times, islice(times, 1, None))):
+            cuts = [bisect_left(times, bound) for bound in bounds]
+            return [sum(amounts[low:high]) for low, high in pairwise(cuts)]
+        found = [0] * (len(bounds) + 1)
+        for at_ms, amount in zip(times, amounts, strict=True):
+            found[bisect_right(bounds, at_ms)] += amount
+        return found[1:-1]
 
 
 @dataclass(slots=True)
@@ -101,10 +114,10 @@ class Rows:
         stream.at_ms.extend(compress(fills.at_ms, moved))
         stream.amount_e8.extend(compress(amounts, moved))
 
-    def sums(self, inside: Callable[[int], bool]) -> dict[str, int]:
-        """Per asset, 1e-8 of all rows whose time is inside."""
-        found: dict[str, int] = {}
+    def sums(self, bounds: Sequence[int]) -> list[dict[str, int]]:
+        """Per asset, 1e-8 of all rows from each bound to before the next. Bounds do not fall."""
+        found: list[dict[str, int]] = [{} for _ in bounds[1:]]
         for key, stream in self.streams.items():
-            moved = sum(amount for at, amount in zip(stream.at_ms, stream.amount_e8, strict=True) if inside(at))
-            found[key.asset] = found.get(key.asset, 0) + moved
+            for held, moved in zip(found, stream.sums(bounds), strict=True):
+                held[key.asset] = held.get(key.asset, 0) + moved
         return found

@@ -8,6 +8,8 @@ from array import array
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import islice
+from operator import le
 
 from gridops.domain.instrument import Instrument
 
@@ -117,12 +119,12 @@ class Fills:
 
     def sort(self) -> None:
         """By venue time, then trade id: the order the venue made them in, whatever order they came in."""
-        count = len(self)
         times, ids = self.at_ms, self.trade_id
         self.funding.sort()
         self.regimes.sort(key=lambda change: change[0])
-        if not all(times[i] < times[i + 1] or _ordered(times, ids, i) for i in range(count - 1)):
-            order = sorted(range(count), key=lambda i: (times[i], ids[i]))
+        names = zip(times, ids, strict=True)
+        if not all(map(le, names, zip(islice(times, 1, None), islice(ids, 1, None), strict=True))):
+            order = sorted(range(len(self)), key=lambda i: (times[i], ids[i]))
             for name in COLUMNS:
                 column: array[int] = getattr(self, name)
                 setattr(self, name, array(column.typecode, [column[i] for i in order]))
@@ -170,7 +172,3 @@ COLUMNS = (
     "mid2",
     "intended",
 )
-
-
-def _ordered(times: "array[int]", ids: "array[int]", i: int) -> bool:
-    return (times[i], ids[i]) <= (times[i + 1], ids[i + 1])

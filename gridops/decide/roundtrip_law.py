@@ -52,15 +52,27 @@ class Books:
     fills: int = 0
     symbols: int = 0
     positions: dict[str, tuple[int, int]] = field(default_factory=dict)
+    _trips: int = 0
+    """Closed trips of the symbol at hand, and their sums: whole numbers, for there may be a million."""
+    _units: int = 0
+    _fee_e8: int = 0
+    _funding_e8: int = 0
+    _carry: Decimal = ZERO
 
     def closed(self, trip: Trip) -> None:
+        """Count a closed trip of the symbol that is cut next."""
         if not trip.episode:
-            self.closed_net += _net(trip)
-            self.in_trips += trip.funding_e8
+            self._trips += 1
+            self._units += (trip.exit_units - trip.entry_units) * trip.side
+            self._fee_e8 += trip.fee_e8
+            self._funding_e8 += trip.funding_e8
+            if trip.carry:
+                self._carry += trip.carry
 
     def cut(self, pairing: Pairing, closing: WalletRead) -> None:
         """The moment has come: what is open is worth its mark."""
         symbol, instrument = pairing.fills.instrument.symbol, pairing.fills.instrument
+        self._add_up(instrument.unit)
         mark = closing.marks.get(symbol, ZERO)
         for trip in pairing.open_trips(episode=False):
             self.open_net += _net(trip) + mark * instrument.quantity(trip.open_lots) * trip.side
@@ -68,6 +80,14 @@ class Books:
         self.fills += pairing.next_row
         self.symbols += 1
         self.positions[symbol] = (pairing.books.position, closing.lots.get(symbol, 0))
+
+    def _add_up(self, unit: Decimal) -> None:
+        if self._trips:
+            paid = money(self._fee_e8)
+            self.closed_net += unit * self._units + self._carry - paid + money(self._funding_e8)
+            self.in_trips += self._funding_e8
+        self._trips = self._units = self._fee_e8 = self._funding_e8 = 0
+        self._carry = ZERO
 
     def judge(self, tied: TieOut, ours: Rows, asset: str) -> list[Law]:
         """The law; empty when no wallet could be compared."""

@@ -6,11 +6,15 @@ the last one, or inside a gap of the feed, has no mid.
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import islice
+from operator import le
 
 GAP_MS = 5_000
 """A mid older than this says nothing about the moment asked for."""
 _WIDTH = 32
+_NEAR = 128
+"""So many mids further on the next moment asked for is looked for first."""
 
 
 class Marks:
@@ -34,7 +38,7 @@ class Marks:
     def close(self) -> None:
         """Sort by time, keeping the order of arrival within one, and build the extremes."""
         times = self.times
-        if any(times[i] > times[i + 1] for i in range(len(times) - 1)):
+        if not all(map(le, times, islice(times, 1, None))):
             order = sorted(range(len(times)), key=times.__getitem__)
             self.times = array("q", [times[i] for i in order])
             self.mid2 = array("q", [self.mid2[i] for i in order])
@@ -46,17 +50,33 @@ class Marks:
 
     def at(self, at_ms: int) -> int | None:
         """Twice the mid in force then; None when the path does not reach so far or was silent before."""
-        times = self.times
-        at = bisect_right(times, at_ms)
-        if at == 0 or (at == len(times) and times[-1] != at_ms):
-            return None
-        return self.mid2[at - 1] if at_ms - times[at - 1] <= GAP_MS else None
+        return self.ahead(at_ms, (0,))[0]
+
+    def ahead(self, at_ms: int, horizons_ms: Iterable[int]) -> list[int | None]:
+        """The same at several moments after one, the nearest first."""
+        times, mid2, count, at = self.times, self.mid2, len(self.times), 0
+        found: list[int | None] = []
+        for horizon_ms in horizons_ms:
+            due_ms = at_ms + horizon_ms
+            near = at + _NEAR if at else count
+            at = bisect_right(times, due_ms, at, near if near < count and times[near] > due_ms else count)
+            if at == 0 or due_ms - times[at - 1] > GAP_MS or (at == count and times[-1] != due_ms):
+                found.append(None)
+            else:
+                found.append(mid2[at - 1])
+        return found
 
     def extremes(self, from_ms: int, to_ms: int) -> tuple[int, int] | None:
         """Lowest and highest doubled mid seen from one moment to another, both included; None without any."""
-        left, right = bisect_left(self.times, from_ms), bisect_right(self.times, to_ms)
+        times, count = self.times, len(self.times)
+        left = bisect_left(times, from_ms)
+        near = left + _NEAR
+        right = bisect_right(times, to_ms, left, near if near < count and times[near] > to_ms else count)
         if left >= right:
             return None
+        if right - left <= 2 * _WIDTH:
+            seen = self.mid2[left:right]
+            return min(seen), max(seen)
         return self._reduce(self._lows, left, right, min), self._reduce(self._highs, left, right, max)
 
     @staticmethod

@@ -117,7 +117,10 @@ class Pairing:
         books, order = self.books, self.fills.order[row]
         trip = None
         if order != OUTSIDE:
-            trip = next((each for each in books.rungs if each.order == order), None)
+            for each in books.rungs:
+                if each.order == order:
+                    trip = each
+                    break
         if trip is None:
             trip = OpenTrip(abs(self.fills.level[row]), order)
             books.rungs.append(trip)

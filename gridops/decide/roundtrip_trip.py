@@ -136,17 +136,19 @@ class MarkOuts:
         if found is None:
             if len(self._known) > MOST_KNOWN:
                 self.forget()
-            found = self._known[row] = tuple(self._move(row, horizon) for horizon in HORIZONS_MS)
+            found = self._known[row] = self._moves(row)
         return found
 
     def forget(self) -> None:
         """Drop what is remembered: memory must not grow with the number of fills."""
         self._known.clear()
 
-    def _move(self, row: int, horizon_ms: int) -> int | None:
+    def _moves(self, row: int) -> tuple[int | None, ...]:
         assert self.marks is not None
-        mid2 = self.marks.at(self._fills.at_ms[row] + horizon_ms)
-        return None if mid2 is None else (mid2 - 2 * self._fills.price[row]) * self._fills.sign[row]
+        fills = self._fills
+        from2, way = 2 * fills.price[row], fills.sign[row]
+        mids = self.marks.ahead(fills.at_ms[row], HORIZONS_MS)
+        return tuple([None if mid2 is None else (mid2 - from2) * way for mid2 in mids])
 
 
 NO_MARK_OUT: tuple[int | None, ...] = (None,) * len(HORIZONS_MS)
@@ -217,18 +219,21 @@ def _made_by(fills: Fills, row: int) -> str:
 def _look(trip: Trip, outs: MarkOuts) -> None:
     """Mark-outs of the entry, and excursions while open, where the mid was seen."""
     assert outs.marks is not None
-    sums: list[int | None] = [0] * len(HORIZONS_MS)
-    signs, entered = trip.fills.sign, False
+    sums: list[int | None] | None = None
+    signs, side = trip.fills.sign, trip.side
     for row, start, stop in trip.slices:
-        if row < 0 or signs[row] != trip.side:
+        if row < 0 or signs[row] != side:
             continue
-        entered = True
-        for k, move in enumerate(outs.per_lot2(row)):
-            known = sums[k]
-            sums[k] = None if known is None or move is None else known + move * (stop - start)
-    if entered:
+        lots = stop - start
+        moves = [None if move is None else move * lots for move in outs.per_lot2(row)]
+        if sums is not None:
+            pairs = zip(sums, moves, strict=True)
+            moves = [None if one is None or other is None else one + other for one, other in pairs]
+        sums = moves
+    if sums is not None:
         trip.mark_out2_units = tuple(sums)
     seen = outs.marks.extremes(trip.entry_ms, trip.exit_ms)
     if seen is not None:
-        ends = [(mid2 * trip.lots - 2 * trip.entry_units) * trip.side for mid2 in seen]
-        trip.adverse2_units, trip.favour2_units = min(0, *ends), max(0, *ends)
+        entered = 2 * trip.entry_units
+        one, other = (seen[0] * trip.lots - entered) * side, (seen[1] * trip.lots - entered) * side
+        trip.adverse2_units, trip.favour2_units = min(0, one, other), max(0, one, other)

@@ -22,6 +22,8 @@ QUIET_MS = 500
 LATE_MS = 60_000
 """An income row may be listed this long after its time."""
 DUST_E8 = 1
+_STRIDE = 256
+"""Rows that are compared at once."""
 
 
 @record
@@ -110,9 +112,9 @@ def tie_out(ours: Rows, venue: Rows, reads: Sequence[WalletRead], *, covered_ms:
     if not cuts:
         return _unknown("no_quiet_read", ours)
     days: list[DayTie] = []
-    before = opening
-    for read in cuts:
-        days += _day(before, read, ours, venue, disagreements)
+    before, bounds = opening, [opening.from_ms, *(read.from_ms for read in cuts)]
+    for read, booked, listed in zip(cuts, ours.sums(bounds), venue.sums(bounds), strict=True):
+        days += _day(before, read, booked, listed, disagreements)
         before = read
     good = all(day.ok for day in days)
     return TieOut(
@@ -121,7 +123,7 @@ def tie_out(ours: Rows, venue: Rows, reads: Sequence[WalletRead], *, covered_ms:
         days=tuple(days),
         from_ms=opening.from_ms,
         to_ms=before.from_ms,
-        waiting=sum(at > before.from_ms for stream in ours.streams.values() for at in stream.at_ms),
+        waiting=sum(sum(map(before.from_ms.__lt__, stream.at_ms)) for stream in ours.streams.values()),
         opening=opening,
         closing=next((read for read in reversed(cuts) if _quiet(read, times)), None),
     )
@@ -207,13 +209,14 @@ def _settled(disagreements: list[Cause], covered_ms: int) -> int:
     return min([covered_ms, *(at - QUIET_MS - 1 for at in young)])
 
 
-def _day(before: WalletRead, read: WalletRead, ours: Rows, venue: Rows, wrong: list[Cause]) -> Iterator[DayTie]:
+def _day(
+    before: WalletRead, read: WalletRead, booked: dict[str, int], listed: dict[str, int], wrong: list[Cause]
+) -> Iterator[DayTie]:
     low, high = before.from_ms, read.from_ms
 
     def inside(at_ms: int) -> bool:
         return low <= at_ms < high
 
-    booked, listed = ours.sums(inside), venue.sums(inside)
     for asset in sorted({*booked, *listed, *read.wallets, *before.wallets}):
         change = read.wallets.get(asset, 0) - before.wallets.get(asset, 0)
         income, ledger = listed.get(asset, 0), booked.get(asset, 0)
@@ -252,8 +255,13 @@ def _disagreements(ours: Rows, venue: Rows, since_ms: int) -> Iterator[Cause]:
 
 def _walk(key: Key, here: Stream, there: Stream, since_ms: int) -> Iterator[Cause]:
     """Both streams are sorted by id; ids are unique at the venue."""
-    at, other, ours, theirs = 0, 0, here.ref, there.ref
+    at, other, ours, theirs, tried = 0, 0, here.ref, there.ref, 0
     while at < len(ours) or other < len(theirs):
+        if at >= tried:
+            same = _same(here, there, at, other)
+            at, other, tried = at + same, other + same, at + same + (0 if same else _STRIDE)
+            if same:
+                continue
         if other == len(theirs) or (at < len(ours) and ours[at] < theirs[other]):
             yield _cause("missing_at_venue", key, ours[at], here.at_ms[at], here.amount_e8[at], 0)
             at += 1
@@ -271,6 +279,15 @@ def _walk(key: Key, here: Stream, there: Stream, since_ms: int) -> Iterator[Caus
             what = "amount_differs" if stop == at + 1 else "doubled_here"
             yield _cause(what, key, ours[at], here.at_ms[at], booked, listed)
         at, other = stop, other + 1
+
+
+def _same(here: Stream, there: Stream, at: int, other: int) -> int:
+    """A stride of rows that agree, or none. The row after it is another one, not the last one doubled."""
+    stop, end, ours = at + _STRIDE, other + _STRIDE, here.ref
+    if stop >= len(ours) or end > len(there.ref) or ours[stop] == ours[stop - 1]:
+        return 0
+    agree = ours[at:stop] == there.ref[other:end] and here.amount_e8[at:stop] == there.amount_e8[other:end]
+    return _STRIDE if agree else 0
 
 
 def _cause(what: str, key: Key, ref: int, at_ms: int, ours_e8: int, venue_e8: int) -> Cause:
