@@ -72,7 +72,7 @@ class Books:
     def cut(self, pairing: Pairing, closing: WalletRead) -> None:
         """The moment has come: what is open is worth its mark."""
         symbol, instrument = pairing.fills.instrument.symbol, pairing.fills.instrument
-        self._add_up(instrument.unit)
+        self.add_up(instrument.unit)
         mark = closing.marks.get(symbol, ZERO)
         for trip in pairing.open_trips(episode=False):
             self.open_net += _net(trip) + mark * instrument.quantity(trip.open_lots) * trip.side
@@ -81,7 +81,17 @@ class Books:
         self.symbols += 1
         self.positions[symbol] = (pairing.books.position, closing.lots.get(symbol, 0))
 
-    def _add_up(self, unit: Decimal) -> None:
+    def merge(self, other: "Books") -> None:
+        """Count what was added up apart."""
+        self.closed_net += other.closed_net
+        self.open_net += other.open_net
+        self.in_trips += other.in_trips
+        self.fills += other.fills
+        self.symbols += other.symbols
+        self.positions |= other.positions
+
+    def add_up(self, unit: Decimal) -> None:
+        """Make money of what was counted, all of one symbol; `unit` is what a tick of a lot of it is worth."""
         if self._trips:
             paid = money(self._fee_e8)
             self.closed_net += unit * self._units + self._carry - paid + money(self._funding_e8)

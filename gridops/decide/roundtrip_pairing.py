@@ -58,11 +58,14 @@ class Pairing:
         """Funding rows taken so far."""
         self.next_row = 0
 
-    def run(self, until_ms: int = NEVER_MS) -> Iterator[Trip]:
-        """Book every fill and funding row up to this venue time; the trips closed, in order. Can be resumed."""
+    def run(self, until_ms: int = NEVER_MS, rows: int | None = None) -> Iterator[Trip]:
+        """Book every fill and funding row up to this venue time; the trips closed, in order. Can be resumed.
+
+        With `rows` no more than the first so many fills, and no funding after them.
+        """
         times, take = self.fills.at_ms, self.take
         due_ms = self._fund(-1)
-        for row in range(self.next_row, len(self.fills)):
+        for row in range(self.next_row, len(self.fills) if rows is None else rows):
             at_ms = times[row]
             if at_ms > until_ms:
                 break
@@ -72,7 +75,8 @@ class Pairing:
             closed = take(row)
             if closed:
                 yield from closed
-        self._fund(until_ms)
+        if rows is None:
+            self._fund(until_ms)
 
     def open_trips(self, *, episode: bool) -> list[Trip]:
         """What is open now, as trips without an end."""

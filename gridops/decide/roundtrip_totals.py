@@ -86,6 +86,18 @@ class Sums:
         for asset, amount in trip.other_fees:
             self.other_fees[asset] = self.other_fees.get(asset, 0) + amount
 
+    def merge(self, other: "Sums") -> None:
+        """Count what was added up apart."""
+        for name in _ADDED:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        for asset, amount in other.other_fees.items():
+            self.other_fees[asset] = self.other_fees.get(asset, 0) + amount
+        for mine, theirs in (
+            (self.mark_out2_units, other.mark_out2_units),
+            (self.mark_out_trips, other.mark_out_trips),
+        ):
+            mine[:] = map(int.__add__, mine, theirs)
+
     def _look(self, trip: Trip) -> None:
         assert trip.adverse2_units is not None and trip.favour2_units is not None
         self.looked += 1
@@ -95,6 +107,13 @@ class Sums:
             if moved is not None:
                 self.mark_out2_units[k] += moved
                 self.mark_out_trips[k] += 1
+
+
+_ADDED = (
+    "trips", "wins", "unvalued", "gross_units", "entry_units", "exit_units", "fee_e8", "valued", "carry", "funding_e8",
+    "hold_ms", "lots", "maker_lots", "slip_level_units", "slip_mid2_units", "adverse2_units", "favour2_units", "looked",
+)  # fmt: skip
+"""Fields of sums that are plainly added."""
 
 
 @record
@@ -152,6 +171,31 @@ class Tally:
         if trip.other_fees:
             sums.foreign(trip, self._rates)
         self._count(trip.exit_ms, gross, fees, funding, net)
+
+    def fresh(self) -> "Tally":
+        """A tally of the same kind, of nothing."""
+        return Tally(self._rates, self._key)
+
+    def detach(self) -> None:
+        """Let go of what no other process can be sent. Nothing can be added by group from then on."""
+        self._key = None
+
+    def merge(self, other: "Tally") -> None:
+        """Count what was added up apart."""
+        for group, sums in other._sums.items():
+            held = self._sums.get(group)
+            if held is None:
+                held = self._sums[group] = Sums(sums.instrument, sums.unit_e12)
+            held.merge(sums)
+        while other.stretch_ms < self.stretch_ms:
+            other._widen()
+        while self.stretch_ms < other.stretch_ms:
+            self._widen()
+        for stretch, figures in other.stretches.items():
+            mine = self.stretches.setdefault(stretch, [0] * len(figures))
+            mine[:] = map(int.__add__, mine, figures)
+        while len(self.stretches) > MOST_STRETCHES:
+            self._widen()
 
     def total(self, symbol: str | None = None) -> Totals:
         """Over everything, or over one symbol."""

@@ -9,12 +9,11 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
-from itertools import chain
 
 import orjson
 
 from gridops.adapters.clock import Clock
-from gridops.decide import roundtrip_law, tieout
+from gridops.decide import tieout
 from gridops.decide.roundtrip_law import Law
 from gridops.decide.roundtrip_pairing import Pairing
 from gridops.decide.roundtrip_totals import KEYS, Point, Tally, Totals
@@ -27,13 +26,12 @@ from gridops.usecases import roundtrip_read
 from gridops.usecases.command_evidence import Story, newest, write
 from gridops.usecases.liveness import Process, feel
 from gridops.usecases.place import Place
+from gridops.usecases.roundtrip_add import LEVELS, Sums, add
 from gridops.usecases.roundtrip_read import History
 from gridops.usecases.roundtrip_rows import TripRow, row
 
 POINTS = 400
 """Moments of the course that a report holds."""
-FILED_TRIPS = 500
-LEVELS = ("rung", "episode")
 Progress = Callable[[int, int], None]
 
 
@@ -155,21 +153,12 @@ def compile_report(
     asset = _checked(wanted, history)
     tied = tie(history)
     tallies = {of: Tally(wanted.rates, KEYS[wanted.by] if of == wanted.of else None) for of in LEVELS}
-    laws, opened = roundtrip_law.Books(), dict.fromkeys(LEVELS, 0)
-    filed: deque[Trip] = deque(maxlen=FILED_TRIPS)
+    sums = Sums(tallies, wanted.of, wanted.rates)
     for pairing in _pairings(history, asset):
-        for trip in chain(_until(pairing, tied, laws), pairing.run()):
-            of = LEVELS[trip.episode]
-            tallies[of].add(trip)
-            if of == wanted.of:
-                filed.append(trip)
-                if export is not None:
-                    export(row(trip, wanted.rates))
-        for of in LEVELS:
-            opened[of] += len(pairing.open_trips(episode=of == "episode"))
-    law = laws.judge(tied, history.ours, asset) if history.opened else []
+        add(sums, pairing, tied.closing, export)
+    law = sums.laws.judge(tied, history.ours, asset) if history.opened else []
     found = tuple(_findings(history, tied, law))
-    ref, tie_ref = _evidence(place, source, tied, tallies, law, found, [row(trip, wanted.rates) for trip in filed])
+    ref, tie_ref = _evidence(place, source, tied, tallies, law, found, list(sums.filed))
     return Report(
         source=source,
         asset=asset,
@@ -177,7 +166,7 @@ def compile_report(
         by=wanted.by,
         rates=dict(wanted.rates),
         totals={of: tally.total() for of, tally in tallies.items()},
-        open_trips=opened,
+        open_trips=sums.open,
         groups=tallies[wanted.of].groups(),
         course=tallies[wanted.of].course(POINTS),
         tieout=_tie(tied),
@@ -233,16 +222,6 @@ def _pairings(history: History, asset: str | None) -> Iterator[Pairing]:
     for symbol, fills in sorted(history.fills.items()):
         if asset in (None, fills.instrument.settle_asset):
             yield Pairing(fills, history.marks.get(symbol))
-
-
-def _until(pairing: Pairing, tied: TieOut, laws: "roundtrip_law.Books") -> Iterator[Trip]:
-    """Trips up to the moment the wallet was compared; there the law's sums are taken."""
-    if tied.closing is None:
-        return
-    for trip in pairing.run(tied.closing.from_ms - 1):
-        laws.closed(trip)
-        yield trip
-    laws.cut(pairing, tied.closing)
 
 
 def _checked(wanted: Wanted, history: History) -> str:

@@ -1,0 +1,77 @@
+"""Trips added up in two processes, cut where the account was flat, are those added up in one."""
+
+import os
+import pickle
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gridops.adapters.home import Home, Located
+from gridops.decide import roundtrip_totals
+from gridops.decide.roundtrip_totals import KEYS
+from gridops.usecases import roundtrip, roundtrip_add
+from gridops.usecases.place import Place
+from gridops.usecases.roundtrip import Report, Wanted
+from tests.usecases import roundtrip_journal as kit
+from tests.usecases.test_roundtrip_sift import _busy
+
+
+def _place(folder: Path, seed: int) -> Place:
+    home = Home(folder / "home")
+    home.ensure()
+    kit.write(home.journal("paper"), _busy(seed, 150).rows)
+    located = Located(home=home, source="option")
+    return Place(located=located, account="paper", config=None, evidence_root=folder / "evidence")
+
+
+def _told(place: Place, wanted: Wanted) -> tuple[Report, Any]:
+    found = roundtrip.report(place, wanted)
+    assert found.evidence.evidence_dir is not None
+    filed = (Path(found.evidence.evidence_dir) / "trips.jsonl").read_bytes()
+    source = replace(found.source, age_ms=0, as_of_ms=0)
+    nothing = replace(found.evidence, evidence_dir=None, digest=None)
+    said = replace(found, source=source, evidence=nothing, tieout_evidence=None)
+    # Equal amounts may be written differently: what counts is what is printed, in its order.
+    return said, (repr(said), filed)
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("of", ["rung", "episode"])
+def test_two_processes_count_what_one_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int, of: str
+) -> None:
+    place = _place(tmp_path, seed)
+    monkeypatch.setattr(roundtrip_totals, "MOST_STRETCHES", 9)
+    monkeypatch.setattr(roundtrip_add, "FILED_TRIPS", 20)
+    wanted = Wanted(of=of, by=list(KEYS)[seed % len(KEYS)], rates={"BNB": Decimal(600)} if seed % 2 else {})
+    found, alone = _told(place, wanted)
+    forks: list[int] = []
+    fork = os.fork
+
+    def forking() -> int:
+        forks.append(1)
+        return fork()
+
+    monkeypatch.setattr(roundtrip_add, "WORTH_IT", 1)
+    monkeypatch.setattr(os, "fork", forking)
+    _, shared = _told(place, wanted)
+    assert shared == alone
+    assert forks or found.totals["episode"].trips < 3
+
+
+@pytest.mark.parametrize("how", ["no process", "no answer"])
+def test_without_the_other_process_its_part_is_counted_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    place = _place(tmp_path, 0)
+    _, alone = _told(place, Wanted(rates={}))
+
+    def fails(*_: object) -> Any:
+        raise OSError("no")
+
+    monkeypatch.setattr(roundtrip_add, "WORTH_IT", 1)
+    monkeypatch.setattr(*((os, "fork", fails) if how == "no process" else (pickle, "dump", fails)))
+    _, shared = _told(place, Wanted(rates={}))
+    assert shared == alone
