@@ -12,7 +12,7 @@ from gridops.errors import ExitCode
 from tests.commands.kit import Ran
 from tests.wire.harness import Bench
 
-pytestmark = [pytest.mark.wire, pytest.mark.timeout(150)]
+pytestmark = [pytest.mark.wire, pytest.mark.nightly, pytest.mark.timeout(150)]
 RUN = [sys.executable, "-m", "gridops_cli", "run", "--headless", "--restart-proof"]
 WRITES = ("POST", "PUT", "DELETE")
 

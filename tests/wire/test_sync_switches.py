@@ -28,6 +28,7 @@ CELLS = [shut for shut in product((False, True), repeat=5) if any(shut)]
 BY_DAY = [shut for shut in CELLS if sum(shut) == 1]
 
 
+@pytest.mark.nightly
 @pytest.mark.timeout(300)
 def test_each_shut_switch_alone_keeps_the_remedy_from_the_venue(tmp_path: Path) -> None:
     judge(tmp_path, BY_DAY)
