@@ -25,7 +25,10 @@ class VenueSide:
     orders: tuple[VenueOrder, ...]
     position_lots: int
     trades: tuple[VenueTrade, ...]
+    """Oldest first, without gaps."""
     incomes: tuple[VenueIncome, ...]
+    whole: bool = True
+    """False: newer trades than these were not read."""
 
 
 @record
@@ -95,8 +98,10 @@ def _local_fills(venue: VenueSide, ours: OurSide) -> Iterator[Told]:
     listed = {each.trade_id for each in venue.trades}
     if not listed:
         return
+    newest = max(listed)
     for fill in ours.fills.values():
-        if fill.trade_id > min(listed) and fill.trade_id not in listed:
+        read = fill.trade_id > min(listed) and (venue.whole or fill.trade_id < newest)
+        if read and fill.trade_id not in listed:
             detail = f"{fill.side} {_size(ours, fill.lots, fill.price_ticks)}"
             yield Told(
                 at_ms=fill.at_ms, who="local", what="fill", ref=str(fill.trade_id), detail=detail,

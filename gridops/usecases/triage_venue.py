@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gridops.adapters.ccxt_client import VenueSettings
 from gridops.adapters.clock import Clock
@@ -16,6 +16,7 @@ from gridops.adapters.journal_reader import JournalReader
 from gridops.adapters.redaction import Secrets, plain
 from gridops.config import load
 from gridops.domain.effects import Query
+from gridops.domain.orders import VenueTrade
 from gridops.domain.vocabulary import QueryKind
 from gridops.errors import GridopsError
 from gridops.runtime.ports_journal import FillRow
@@ -25,9 +26,13 @@ from gridops.usecases.place import Place
 from gridops.usecases.triage_compare import OurSide, Told, VenueSaid, VenueSide, compare
 from gridops.usecases.triage_read import read_journal
 
+if TYPE_CHECKING:
+    from gridops.adapters.venue_queries import VenueReads
+
 WITHIN_S = 10.0
 AGAIN_S = 1.5
 """Between the two looks: longer than a report needs to arrive and be journaled."""
+MOST_PAGES = 10
 NO_STATE = "the journal gives no state to compare with"
 
 
@@ -107,14 +112,15 @@ async def _ask(where: VenueSettings, since_ms: int, first: Mapping[str, int]) ->
         income = await reads.answer(_query(QueryKind.INCOME, since_ms=since_ms), clock.wall_ms)
         sides = []
         for symbol in where.symbols:
-            trades = await reads.answer(_query(QueryKind.TRADES, symbol, from_id=first.get(symbol, 0)), clock.wall_ms)
+            trades, whole = await _trades(reads, clock, symbol, first.get(symbol, 0))
             orders = await reads.answer(_query(QueryKind.OPEN_ORDERS, symbol), clock.wall_ms)
             sides.append(
                 VenueSide(
                     symbol=symbol,
                     orders=orders["orders"],
                     position_lots=sum(each.lots for each in account["positions"] if each.symbol == symbol),
-                    trades=trades["trades"],
+                    trades=trades,
+                    whole=whole,
                     incomes=tuple(each for each in income["incomes"] if each.symbol in (symbol, "")),
                 )
             )
@@ -122,6 +128,19 @@ async def _ask(where: VenueSettings, since_ms: int, first: Mapping[str, int]) ->
     finally:
         with contextlib.suppress(Exception):
             await wire.close()
+
+
+async def _trades(reads: "VenueReads", clock: Clock, symbol: str, from_id: int) -> tuple[tuple[VenueTrade, ...], bool]:
+    """Page after page from a trade on, and whether that reached the newest."""
+    found: list[VenueTrade] = []
+    for _ in range(MOST_PAGES):
+        page = await reads.answer(_query(QueryKind.TRADES, symbol, from_id=from_id), clock.wall_ms)
+        found += page["trades"]
+        if page["complete"] or not from_id:
+            # Without an id the venue lists its newest.
+            return tuple(found), True
+        from_id = found[-1].trade_id + 1
+    return tuple(found), False
 
 
 def _query(kind: QueryKind, symbol: str = "", *, from_id: int = 0, since_ms: int = 0) -> Query:

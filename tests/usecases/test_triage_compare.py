@@ -75,6 +75,18 @@ def test_each_disagreement_is_marked_alone(name: str) -> None:
     assert differs(venue, ours) == [wanted]
 
 
+def test_a_list_that_was_cut_says_nothing_of_newer_fills() -> None:
+    """Trades 77 and 79 were read: 78 is missing between them, 80 may stand on the page that was not."""
+    newer = {n: replace(FILL, trade_id=n) for n in (77, 78, 79, 80)}
+    cut = replace(VENUE, trades=(TRADE, replace(TRADE, trade_id=79)), whole=False)
+    marked = [each.ref for each in compare(cut, replace(BOOKS, fills=newer), 10, 100) if each.differs]
+    assert marked == ["78"]
+    marked = [
+        each.ref for each in compare(replace(cut, whole=True), replace(BOOKS, fills=newer), 10, 100) if each.differs
+    ]
+    assert marked == ["78", "80"]
+
+
 @pytest.mark.parametrize("state", [OrderState.INTENT, OrderState.SENT, OrderState.UNKNOWN])
 def test_an_order_in_motion_claims_nothing(state: OrderState) -> None:
     assert differs(replace(VENUE, orders=()), replace(BOOKS, orders={OURS: replace(ORDER, state=state)})) == []
