@@ -69,7 +69,7 @@ def triage(
 
         report = replace(report, venue=triage_venue.look(where, os.environ, span_s))
     _show(report, as_json)
-    if report.found:
+    if report.found or report.venue_in_doubt:
         raise typer.Exit(int(ExitCode.FINDING))
 
 

@@ -116,7 +116,12 @@ class TriageReport:
 
     @property
     def found(self) -> bool:
-        return self.verdict == Answer.FINDING or (self.venue is not None and self.venue.disagreements > 0)
+        return self.verdict == Answer.FINDING
+
+    @property
+    def venue_in_doubt(self) -> bool:
+        """Asked for, and it disagrees or was not heard: neither is fine."""
+        return self.venue is not None and bool(self.venue.failure or self.venue.disagreements)
 
 
 def execute(place: Place, environment: Mapping[str, str], since_s: float = 900.0, *, keep: bool = True) -> TriageReport:

@@ -57,20 +57,26 @@ def open_session(
     fingerprint = keys.fingerprint(venue=name, account=settings.account.name, api_key=pair.api_key)
     if live:
         _three_locks(settings, fingerprint, armed)
-    base = None if live else url.rstrip("/")
     return VenueSession(
-        settings=VenueSettings(
-            rest=base,
-            ws=None if base is None else base.replace("http://", "ws://", 1),
-            ws_api=None if base is None else base.replace("http://", "ws://", 1) + "/ws-fapi/v1",
-            api_key=pair.api_key,
-            api_secret=pair.api_secret,
-            symbols=settings.grid.symbols,
-        ),
+        settings=addressed(settings, pair),
         fingerprint=fingerprint,
         live=live,
         handle=None,
         started_here=False,
+    )
+
+
+def addressed(settings: Settings, pair: keys.Keys) -> VenueSettings:
+    """Where the venue of these settings is: the real one, or an emulator by the URL the settings have checked."""
+    url = settings.venue.url
+    base = None if url == BINANCE else url.rstrip("/")
+    return VenueSettings(
+        rest=base,
+        ws=None if base is None else base.replace("http://", "ws://", 1),
+        ws_api=None if base is None else base.replace("http://", "ws://", 1) + "/ws-fapi/v1",
+        api_key=pair.api_key,
+        api_secret=pair.api_secret,
+        symbols=settings.grid.symbols,
     )
 
 

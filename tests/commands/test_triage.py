@@ -255,3 +255,8 @@ def test_hung_is_told(cli: Runner, home: Home) -> None:
         shown = page(cli)
     assert (shown["process"], shown["first"]["reason"]) == ("hung", "hung")
     assert "kill --direct" in shown["first"]["command"]
+
+
+def test_a_venue_that_was_asked_and_not_heard_is_said(cli: Runner, empty_folder: Path) -> None:
+    ran = cli("triage", "--venue")
+    assert "venue    not heard: no paper venue" in ran.out and ran.code == ExitCode.FINDING

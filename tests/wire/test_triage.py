@@ -17,11 +17,13 @@ from tests.wire.harness import ACCOUNT, Bench, Engine
 WITHIN_S = 10.0
 
 
-def gridops(bench: Bench, *words: str, home: bool = True) -> subprocess.CompletedProcess[str]:
+def gridops(
+    bench: Bench, *words: str, home: bool = True, changed: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "gridops_cli", *words, *(("--home", str(bench.home)) if home else ())]
     return subprocess.run(
-        command, env=bench.environment, cwd=bench.home.parent, stdin=subprocess.DEVNULL, capture_output=True,
-        text=True, timeout=60, check=False,
+        command, env={**bench.environment, **(changed or {})}, cwd=bench.home.parent, stdin=subprocess.DEVNULL,
+        capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
 
 
@@ -141,6 +143,11 @@ def test_the_venue_is_asked_and_what_it_knows_better_is_marked(tmp_path: Path) -
         said = json.loads(gridops(bench, "triage", "--venue", "--json").stdout)["venue"]
         assert said["failure"] == "" and said["disagreements"] == 0, said
         assert {"trade", "order", "position"} <= {each["what"] for each in said["timeline"]}
+        deaf = {"GRIDOPS_VENUE__URL": "http://127.0.0.1:9", "GRIDOPS_API_KEY": "k" * 64, "GRIDOPS_API_SECRET": "s" * 64}
+        elsewhere = gridops(bench, "triage", "--venue", "--json", changed=deaf)
+        page = json.loads(elsewhere.stdout)
+        assert page["verdict"] != "finding" and page["venue"]["failure"], "all is well but for a venue nobody hears"
+        assert elsewhere.returncode == 1
         engine.kill()
         before, writes = {each["orderId"] for each in bench.truth()["fills"]}, bench.last_request()
         bench.venue.fault("venue.external", what="order", side="BUY", quantity="0.050")
