@@ -5,7 +5,7 @@ nothing and keeps no rate ledger. What is not proven is UNKNOWN.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -14,9 +14,10 @@ import msgspec
 from gridops.adapters import venue_orders, venue_parse
 from gridops.adapters.ccxt_client import Reply, VenueSettings
 from gridops.adapters.clock import Clock
-from gridops.adapters.market_stream import market_sockets
+from gridops.adapters.market_stream import MarketStreams, market_sockets
 from gridops.adapters.owed_reports import OwedReports
 from gridops.adapters.redaction import Secrets, scrub
+from gridops.adapters.tended import Tended
 from gridops.adapters.user_stream import UserStream
 from gridops.adapters.venue_orders import Call, Result
 from gridops.adapters.venue_parse import Grid, Malformed
@@ -50,7 +51,8 @@ class CcxtVenue:
         self._grids: dict[str, Grid] = {}
         self._budget: BudgetSeen | None = None
         self._owed = OwedReports(self._clock.boot_ns)
-        self._streams: list[asyncio.Task[None]] = []
+        self._streams: list[Tended] = []
+        self._market: MarketStreams | None = None
         self._reads = VenueReads(wire=self._wire, symbols=settings.symbols, grids=lambda: self._grids, put=put)
         self.clock_offset_ms = 0
         """Venue clock minus ours, as last measured."""
@@ -85,14 +87,13 @@ class CcxtVenue:
     async def start_streams(self, *, private: bool = True) -> None:
         """Begin the streams; they reconnect by themselves until `close`. The private one asks for a key, by POST."""
         grids = list(self._grids.values())
-        market = market_sockets(self._wire, grids, self._put, self._clock, self._settings.view_interval_ms)
-        runs: list[Coroutine[Any, Any, None]] = [market.run()]
+        self._market = market_sockets(self._wire, grids, self._put, self._clock, self._settings.view_interval_ms)
         if private:
             user = UserStream(
                 wire=self._wire, grids=lambda: self._grids, put=self._put, clean=self._shown, owed=self._owed
             )
-            runs.insert(0, user.run())
-        self._streams = [asyncio.create_task(run) for run in runs]
+            self._streams.append(Tended("user stream", user.run, user.lost))
+        self._streams += [Tended(f"{each.name} stream", each.run, each.lost) for each in self._market.sockets]
 
     async def leverages(self) -> dict[str, int]:
         """Leverage by whitelisted symbol, as the account has it; VenueUnavailable when it is not told."""
@@ -148,9 +149,9 @@ class CcxtVenue:
     async def close(self) -> None:
         """End the streams and all connections; nothing is put afterwards."""
         streams, self._streams = self._streams, []
-        for stream in streams:
-            stream.cancel()
-        await asyncio.gather(*streams, return_exceptions=True)
+        await asyncio.gather(*(stream.leave() for stream in streams))
+        if self._market is not None:
+            self._market.stop()
         await self._wire.close()
 
     async def _execute(self, call: Call) -> None:

@@ -109,9 +109,18 @@ class MarketSocket:
         self._acknowledged = asyncio.Event()
         self._refusal = ""
 
+    @property
+    def name(self) -> str:
+        """Its path, as the venue calls it."""
+        return self._branch.path
+
     async def run(self) -> None:
         """Stay connected until cancelled."""
         await keep_connected(self._session, self._tell)
+
+    def lost(self, reason: str) -> None:
+        """Tell the engine that none of its streams is heard any more."""
+        self._tell(False, reason)
 
     async def _session(self, up: Callable[[], None]) -> Ended:
         url = ccxt_client.stream_url(self._wire.exchange, self._branch.path)
@@ -180,12 +189,9 @@ class MarketStreams:
     """All public sockets together."""
 
     def __init__(self, feeds: dict[str, SymbolFeed], sockets: list[MarketSocket]) -> None:
-        self._feeds, self._sockets = feeds, sockets
+        self._feeds, self.sockets = feeds, sockets
 
-    async def run(self) -> None:
-        """Stay connected until cancelled; no view leaves afterwards."""
-        try:
-            await asyncio.gather(*(socket.run() for socket in self._sockets))
-        finally:
-            for feed in self._feeds.values():
-                feed.stop()
+    def stop(self) -> None:
+        """No view leaves after this; the sockets are ended by whoever runs them."""
+        for feed in self._feeds.values():
+            feed.stop()

@@ -63,7 +63,18 @@ async def first_of(*works: Coroutine[Any, Any, str]) -> str:
 async def _guarded(session: Session, up: Callable[[], None]) -> Ended:
     try:
         return await session(up)
+    except asyncio.CancelledError:
+        if _leaving():
+            raise
+        # Something inside was cancelled, a future of the library or a part of the session: nobody asked us to end.
+        return Ended("cut off inside")
     except Exception as error:
         # A stream whose task has died looks like a quiet market; report the bug and connect again.
         asyncio.get_running_loop().call_exception_handler({"message": "a stream session failed", "exception": error})
         return Ended(f"internal error {type(error).__name__}")
+
+
+def _leaving() -> bool:
+    """Whether this task itself was told to end."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -42,6 +42,10 @@ class UserStream:
         """Stay connected until cancelled."""
         await keep_connected(self._session, self._tell)
 
+    def lost(self, reason: str) -> None:
+        """Tell the engine that the stream is not heard any more."""
+        self._tell(False, reason)
+
     async def _session(self, up: Callable[[], None]) -> Ended:
         reply = await self._wire.call("fapiPrivatePostListenKey")
         key = reply.payload.get("listenKey") if isinstance(reply.payload, dict) else None

@@ -17,6 +17,13 @@ from gridops.runtime.ports import Clock, KillLatch, Lease, Reserve
 from gridops.runtime.ports_journal import Token
 from gridops.runtime.state import EngineState
 
+SILENT_MS = 1_500
+"""A send whose commit nobody has heard of for so long is settled as one whose commit failed."""
+LATEST_MS = 2_000
+"""A place or an amend leaves within this of its decision or never: the engine proves by asking that one which was not
+answered is absent, and the margin of that proof (rules.sync.settle_ms) allows no longer wait. Whatever is still wanted
+is decided anew."""
+
 
 class Outbox:
     """Holds what waits for the disk, refuses what became stale, and launches the rest."""
@@ -55,6 +62,14 @@ class Outbox:
         if held is not None:
             self._settle(held[0], token, held[1], state)
 
+    def disk_silent(self, error: BaseException, state: EngineState) -> None:
+        """No word of what has waited too long: as if its commit had failed, so that an exit is not held up by it."""
+        limit_ns = self._clock.boot_ns() - SILENT_MS * 1_000_000
+        late = [seq for seq, (sends, _) in self._waiting.items() if sends[0].decided_boot_ns <= limit_ns]
+        for seq in late:
+            sends, body = self._waiting.pop(seq)
+            self._settle(sends, _Unheard(seq, error), body, state)
+
     @property
     def waiting(self) -> int:
         return len(self._waiting)
@@ -64,7 +79,7 @@ class Outbox:
         now_ns = self._clock.boot_ns()
         age_ms = (now_ns - send.decided_boot_ns) // 1_000_000
         stale = gates.stale_decision(age_ms, (now_ns - self.last_step_ns) // 1_000_000)
-        held = [op for op in send.ops if stale and op.intent is Intent.INCREASE]
+        held = [op for op in send.ops if (stale and op.intent is Intent.INCREASE) or _too_late(op, age_ms)]
         for op in held:
             self._deny(op, f"decision_age {stale}")
         left = tuple(op for op in send.ops if op not in held)
@@ -100,6 +115,9 @@ class Outbox:
         if op.kind is OpKind.DEADMAN:
             return "" if self._lease.check() else "lease"
         now_ns = self._clock.boot_ns()
+        age_ms = (now_ns - send.decided_boot_ns) // 1_000_000
+        if _too_late(op, age_ms):
+            return f"decision_age decided {age_ms} ms ago, limit {LATEST_MS}"
         request = Request(
             kind=op.kind,
             intent=op.intent,
@@ -148,6 +166,20 @@ class Outbox:
                 ended_ms=now,
             )
         )
+
+
+class _Unheard:
+    """The token of a row whose commit nobody has heard of."""
+
+    def __init__(self, seq: int, error: BaseException) -> None:
+        self.seq, self.error = seq, error
+
+    def done(self) -> bool:
+        return True
+
+
+def _too_late(op: WireOp, age_ms: int) -> bool:
+    return op.kind in (OpKind.PLACE, OpKind.AMEND) and age_ms > LATEST_MS
 
 
 def _only(send: Send, ops: tuple[WireOp, ...]) -> Send:

@@ -9,10 +9,21 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from gridops.domain.effects import Answer, Effect, Finish, LatchKill, Query, Send, WriteBundle
-from gridops.domain.events import Event, Header, LeaseSeen, LoopReport, SinkReport, Woke
+from gridops.domain.events import (
+    AccountReport,
+    Event,
+    Header,
+    LeaseSeen,
+    LoopReport,
+    OrderReport,
+    SinkReport,
+    VenueNotice,
+    ViewChanged,
+    Woke,
+)
 from gridops.errors import JournalError
 from gridops.runtime.engine import Engine
-from gridops.runtime.outbox import Outbox
+from gridops.runtime.outbox import SILENT_MS, Outbox
 from gridops.runtime.ports import Bundles, Clock, KillLatch, Lease, Reserve, Timings, Venue
 from gridops.runtime.ports_journal import Journal, Token
 from gridops.runtime.step import Step
@@ -20,6 +31,10 @@ from gridops.runtime.step import Step
 STALL_MS = 500
 RESUMED_MS = 1_000
 QUEUE_LIMIT = 50_000
+"""Frames beyond it are refused, so that their stream ends and is read anew; answers and edges are always taken."""
+_FRAMES = (ViewChanged, OrderReport, AccountReport, VenueNotice)
+JOURNAL_SILENT_MS = 5_000
+"""A row without any word of its commit for so long: the disk hangs, or who writes to it has died."""
 GAUGE_EVERY_MS = 250
 
 
@@ -47,7 +62,7 @@ class Turns:
         self._queue: deque[tuple[int, int, Event]] = deque()
         self._boot_id = clock.boot_id()
         self._finish: Finish | None = None
-        self._last_turn_ns = clock.boot_ns()
+        self._last_turn_ns = self._stalled_ns = clock.boot_ns()
         self._last_gauge_ms = 0
         self._last_lease_ms = 0
         self._journal_ok = True
@@ -66,8 +81,8 @@ class Turns:
         self._answer = answer
 
     def put(self, event: Event) -> None:
-        """Queue one input, stamped now."""
-        if len(self._queue) >= QUEUE_LIMIT:
+        """Queue one input, stamped now. RuntimeError for a frame that the engine will not get to in time."""
+        if len(self._queue) >= QUEUE_LIMIT and isinstance(event, _FRAMES):
             raise RuntimeError(f"inbound queue holds {QUEUE_LIMIT} inputs: the engine does not keep up")
         self._queue.append((self._clock.boot_ns(), self._clock.wall_ms(), event))
 
@@ -88,6 +103,7 @@ class Turns:
         gap_ms = (now_ns - self._last_turn_ns) // 1_000_000
         self._last_turn_ns = now_ns
         if gap_ms >= STALL_MS:
+            self._stalled_ns = now_ns
             self._timings.observe_lag(gap_ms / 1e3)
             resumed = gap_ms >= RESUMED_MS
             self._queue.appendleft((now_ns, self._clock.wall_ms(), LoopReport(lag_ms=gap_ms, resumed=resumed)))
@@ -107,9 +123,21 @@ class Turns:
         if now_ms - self._last_lease_ms < GAUGE_EVERY_MS:
             return
         self._last_lease_ms = now_ms
+        self._check_journal()
         held = self._lease.check()
         if held != self.engine.state.health.lease_held:
             self.put(LeaseSeen(held=held, epoch=self._lease.epoch, valid_until_ms=0))
+
+    def _check_journal(self) -> None:
+        """Silence of the disk is a failure as well; what waited while this process stood still does not count."""
+        now_ns = self._clock.boot_ns()
+        since_ns = self._stalled_ns if now_ns - self._last_turn_ns < STALL_MS * 1_000_000 else now_ns
+        oldest_ns = next(iter(self._appended.values()), now_ns)
+        silent_ms = (now_ns - max(oldest_ns, since_ns)) // 1_000_000
+        if silent_ms >= SILENT_MS:
+            self.outbox.disk_silent(TimeoutError(f"no word of a commit for {silent_ms} ms"), self.engine.state)
+        if silent_ms >= JOURNAL_SILENT_MS:
+            self._journal_said(False, f"no word of a commit for {silent_ms} ms")
 
     def _turn(self, boot_ns: int, wall_ms: int, event: Event) -> None:
         state = self.engine.state

@@ -13,6 +13,7 @@ from gridops.adapters.market_fold import BookFrame
 from gridops.adapters.market_stream import SymbolFeed, market_sockets
 from gridops.adapters.owed_reports import DEAF, OwedReports
 from gridops.adapters.reconnect import Ended, keep_connected
+from gridops.adapters.tended import Tended
 from gridops.adapters.user_stream import UserStream
 from gridops.adapters.venue_parse import Grid, grids
 from gridops.adapters.venue_wire import Wire
@@ -162,7 +163,7 @@ async def test_a_refused_subscription_is_a_lost_stream_and_tried_again(rude: Rud
     ]
     inputs, wire = Inputs(), wire_to(rude)
     streams = market_sockets(wire, [Grid(btc())], inputs.put, Clock(), 20)
-    task = asyncio.create_task(streams.run())
+    task = asyncio.gather(*(each.run() for each in streams.sockets))
     try:
         view = await inputs.until(ViewChanged)
         assert (view.view.bid_ticks, view.view.ask_ticks) == (99, 100)
@@ -176,15 +177,68 @@ async def test_a_refused_subscription_is_a_lost_stream_and_tried_again(rude: Rud
         await wire.close()
 
 
+async def told_to_leave() -> Ended:
+    """What a task sees that was cancelled from outside."""
+    task = asyncio.current_task()
+    assert task is not None
+    task.cancel()
+    await asyncio.sleep(0)
+    raise AssertionError("unreachable")
+
+
+async def test_what_is_cancelled_inside_a_session_ends_no_stream() -> None:
+    """A future of the library, or a part of the session: the stream is lost and connected anew."""
+    sessions: list[int] = []
+    told: list[tuple[bool, str]] = []
+
+    async def session(up: Callable[[], None]) -> Ended:
+        sessions.append(1)
+        if len(sessions) == 2:
+            await told_to_leave()
+        up()
+        raise asyncio.CancelledError
+
+    async def no_pause(_: float) -> None: ...
+
+    with pytest.raises(asyncio.CancelledError):
+        await keep_connected(session, lambda is_up, why: told.append((is_up, why)), pause=no_pause)
+    assert told == [(True, ""), (False, "cut off inside")] and len(sessions) == 2
+
+
+async def test_a_work_that_ends_is_told_at_once_and_begun_again() -> None:
+    """By an error, by a cancel, and by returning; after leaving it is not begun again."""
+    seen: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: seen.append(context))
+    began: list[int] = []
+    lost: list[str] = []
+
+    async def work() -> None:
+        began.append(1)
+        if len(began) == 1:
+            raise ZeroDivisionError
+        if len(began) == 3:
+            await asyncio.sleep(60)
+
+    tended = Tended("reader", work, lost.append, again_s=0.01)
+    while len(began) < 3:
+        await asyncio.sleep(0.005)
+    next(task for task in asyncio.all_tasks() if task.get_name() == "reader").cancel()
+    while len(began) < 4:
+        await asyncio.sleep(0.005)
+    await tended.leave()
+    await asyncio.sleep(0.03)
+    ended = ["reader: internal error ZeroDivisionError", "reader: its task ended"]
+    assert list(dict.fromkeys(lost)) == ended and len(began) == 4
+    assert [context["message"] for context in seen][:2] == ended
+
+
 async def test_pauses_grow_to_ten_seconds_and_each_edge_is_told_once() -> None:
     pauses: list[float] = []
     told: list[tuple[bool, str]] = []
     ends = iter([Ended("a"), Ended("b"), Ended("up", 30_000), *[Ended("c")] * 7])
 
     async def session(up: Callable[[], None]) -> Ended:
-        ended = next(ends, None)
-        if ended is None:
-            raise asyncio.CancelledError
+        ended = next(ends, None) or await told_to_leave()
         if ended.reason == "up":
             up()
         return ended
@@ -205,7 +259,7 @@ async def test_a_bug_in_a_session_is_reported_and_survived() -> None:
 
     async def session(_up: Callable[[], None]) -> Ended:
         if seen:
-            raise asyncio.CancelledError
+            await told_to_leave()
         raise ZeroDivisionError
 
     with pytest.raises(asyncio.CancelledError):

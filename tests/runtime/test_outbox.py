@@ -229,3 +229,33 @@ def test_a_send_that_grew_old_before_its_task_ran_is_denied_operation_by_operati
     assert len(rig.denied()) == 1
     reducing = rig.send(OpKind.PLACE, Intent.REDUCE)
     assert rig.outbox.fresh(reducing) == reducing
+
+
+@pytest.mark.parametrize("kind", GROWING)
+@pytest.mark.parametrize("age_ms", [1_999, 2_001])
+def test_what_waited_too_long_is_decided_anew_even_when_it_reduces(kind: OpKind, age_ms: int) -> None:
+    """The venue may have been asked for it meanwhile, and it is then proven absent: it must not arrive after that."""
+    rig = Rig()
+    token = Promise()
+    rig.submit(kind, Intent.REDUCE, token)
+    rig.stub.now_ns += age_ms * 1_000_000
+    rig.outbox.last_step_ns = rig.stub.now_ns
+    rig.settle(token)
+    assert (len(rig.left), len(rig.back)) == ((1, 0) if age_ms < 2_000 else (0, 1))
+
+
+def test_a_silent_disk_holds_up_no_reduction_and_sends_none_twice() -> None:
+    """As when the commit fails: what reduces goes by the reserve file; the commit that comes later sends nothing."""
+    rig = Rig()
+    reduce, raise_ = Promise(seq=1), Promise(seq=2)
+    rig.submit(OpKind.PLACE, Intent.REDUCE, reduce)
+    rig.submit(OpKind.PLACE, Intent.INCREASE, raise_)
+    for later_ms, left in ((1_400, 0), (200, 1)):
+        rig.stub.now_ns += later_ms * 1_000_000
+        rig.outbox.last_step_ns = rig.stub.now_ns
+        rig.outbox.disk_silent(TimeoutError(), rig.state)
+        assert len(rig.left) == left
+    assert len(rig.stub.reserved) == 1 and len(rig.back) == 1 and rig.outbox.waiting == 0
+    for token in (reduce, raise_):
+        rig.settle(token)
+    assert len(rig.left) == 1

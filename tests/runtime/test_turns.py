@@ -1,0 +1,91 @@
+"""What a loop takes in when it does not keep up, and what it makes of a disk that says nothing."""
+
+from collections.abc import Coroutine
+from typing import Any
+
+import pytest
+from gridops.domain.events import Event, OrderReport, SinkReport, StreamChanged, VenueNotice
+from gridops.domain.rules import Rules
+from gridops.domain.vocabulary import Stream
+from gridops.runtime import turns
+from gridops.runtime.engine import Engine
+from gridops.runtime.state import EngineState
+from gridops.runtime.turns import Turns
+from tests.runtime.test_outbox import Promise, Stub
+
+MS = 1_000_000
+
+
+class Idle(Turns):
+    """Turns between ports that do nothing."""
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        raise AssertionError("nothing is sent")
+
+    def told(self) -> list[Event]:
+        return [event for _, _, event in self._queue]
+
+    def wait_for(self, seq: int, at_ns: int) -> None:
+        """A row is appended and its commit awaited."""
+        self._appended[seq] = at_ns
+
+    def look(self, at_ns: int, stub: Stub) -> None:
+        """Ten looks a second, as the live loop's, up to that moment."""
+        while stub.now_ns < at_ns:
+            stub.now_ns += 100 * MS
+            self._check_lease()
+            self._notice_stall()
+
+
+@pytest.fixture
+def stub() -> Stub:
+    return Stub()
+
+
+@pytest.fixture
+def idle(stub: Stub) -> Idle:
+    nothing: Any = stub
+    return Idle(
+        Engine(EngineState(rules=Rules(symbols=("BTCUSDT",)))), clock=stub, venue=nothing, journal=nothing, lease=stub,
+        latch=stub, reserve=stub, bundles=nothing, alarm=lambda _: None, timings=nothing,
+    )  # fmt: skip
+
+
+def test_frames_beyond_the_limit_are_refused_and_edges_are_always_taken(
+    idle: Idle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A refused frame ends its stream; that it is down, and every answer, must still be heard."""
+    monkeypatch.setattr(turns, "QUEUE_LIMIT", 2)
+    notice = VenueNotice(kind="x", symbol="", detail="", event_ms=0)
+    idle.put(notice)
+    idle.put(notice)
+    with pytest.raises(RuntimeError, match="does not keep up"):
+        idle.put(notice)
+    down = StreamChanged(stream=Stream.USER, up=False, detail="internal error RuntimeError")
+    idle.put(down)
+    assert idle.told() == [notice, notice, down]
+    assert OrderReport in turns._FRAMES
+
+
+def test_a_disk_that_says_nothing_has_failed_until_it_speaks(idle: Idle, stub: Stub) -> None:
+    idle.engine.state.health.lease_held = True
+    began_ns = stub.now_ns
+    idle.wait_for(1, began_ns)
+    idle.look(began_ns + 4_800 * MS, stub)
+    assert idle.told() == []
+    idle.look(began_ns + 5_600 * MS, stub)
+    (failed,) = idle.told()
+    assert isinstance(failed, SinkReport) and (failed.sink, failed.ok) == ("journal", False)
+    idle._timings = type("T", (), {"observe_commit": lambda *_: None})()
+    idle._committed(Promise(seq=1))
+    assert [each.ok for each in idle.told() if isinstance(each, SinkReport)] == [False, True]
+
+
+def test_the_disk_is_not_blamed_for_a_stop_of_the_process(idle: Idle, stub: Stub) -> None:
+    idle.engine.state.health.lease_held = True
+    idle._timings = type("T", (), {"observe_lag": lambda *_: None})()
+    idle.wait_for(1, stub.now_ns)
+    idle.look(stub.now_ns + 200 * MS, stub)
+    stub.now_ns += 60_000 * MS
+    idle.look(stub.now_ns + 4_000 * MS, stub)
+    assert not [each for each in idle.told() if isinstance(each, SinkReport)]
