@@ -6,8 +6,8 @@ when they are due is for `drill_script`, what they prove for `drill_verdict`.
 
 import json
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import fields, replace
 from decimal import Decimal
 from typing import Any
 
@@ -118,6 +118,10 @@ class DrillDay(FaultDay):
     def _listed(self) -> tuple[SymbolSpec, ...]:
         """Besides the market's own, what the drill has the venue list: symbols without a price, traded by nobody."""
         listed = super()._listed()
+        if self.drill.contract:
+            listed = (contract(listed[0], self.drill.contract), *listed[1:])
+            assert isinstance(self.source, ScriptMarket), "checked when the drill was read"
+            self.source.tick = listed[0].tick_size
         return listed + tuple(replace(listed[0], symbol=name) for name in self.drill.listed)
 
     def boot(self) -> None:
@@ -442,6 +446,18 @@ def _ns(seconds: Decimal) -> int:
 def _market(spec: str, seed: int) -> str:
     """`script` and `light` are seeded by the run."""
     return f"{spec}:{seed}" if spec in ("script", "light") else spec
+
+
+def contract(spec: SymbolSpec, changed: Mapping[str, str]) -> SymbolSpec:
+    """The market's symbol with other rules from its first moment on. ConfigError for a rule that is none."""
+    known = [each.name for each in fields(spec) if isinstance(getattr(spec, each.name), Decimal)]
+    unknown = sorted(set(changed) - set(known))
+    if unknown:
+        raise ConfigError(f"contract: {unknown[0]} is unknown", hint=f"allowed: {', '.join(known)}")
+    found: dict[str, Any] = {name: Decimal(held) for name, held in changed.items()}
+    for name, size in (("price_precision", "tick_size"), ("quantity_precision", "step_size")):
+        found[name] = max(0, -int(found.get(size, getattr(spec, size)).as_tuple().exponent))
+    return replace(spec, **found)
 
 
 def _moving(state: EngineState) -> bool:

@@ -33,7 +33,8 @@ BASE_SETTINGS: Mapping[str, object] = {
 }
 """A small account with real caps; a drill's own settings stand above these."""
 _TOP = (
-    "name", "title", "shows", "runbook", "tier", "covers", "seeds", "run_s", "wallet", "market", "listed", "settings",
+    "name", "title", "shows", "runbook", "tier", "covers", "seeds", "run_s", "wallet", "market", "listed", "contract",
+    "settings",
     "step", "expect",
 )  # fmt: skip
 _REQUIRED = ("name", "title", "shows", "runbook", "run_s", "step", "expect")
@@ -84,6 +85,8 @@ class Drill:
     market: str
     listed: tuple[str, ...]
     """Further symbols the venue lists, which the engine may not trade."""
+    contract: dict[str, str]
+    """Rules of the market's symbol that are others from its first moment on."""
     settings: dict[str, object]
     rules: Rules
     steps: tuple[Step, ...]
@@ -133,6 +136,7 @@ def parse(said: Mapping[str, object], stem: str, source: bytes = b"") -> Drill:
         wallet=Decimal(str(said.get("wallet", 20_000))),
         market=_text("market", said.get("market", SCRIPT)),
         listed=_listed(said.get("listed", [])),
+        contract=_contract(said.get("contract", {})),
         settings=settings,
         rules=rules_of(settings),
         steps=steps,
@@ -220,6 +224,8 @@ def _agree(drill: Drill) -> None:
         raise ConfigError(
             f"verb {moved[0]} cannot act on market {drill.market!r}", hint=f"allowed: market = {SCRIPT!r}"
         )
+    if drill.contract and (drill.market != SCRIPT or drill.tier != "virtual"):
+        raise ConfigError(f"contract cannot be with market {drill.market!r}", hint=f"allowed: market = {SCRIPT!r}")
     names = [step.name for step in drill.steps]
     doubled = sorted({name for name in names if names.count(name) > 1})
     if doubled:
@@ -255,6 +261,12 @@ def _listed(said: object) -> tuple[str, ...]:
     if not isinstance(said, list) or not all(isinstance(each, str) and each for each in said):
         raise ConfigError(f"listed = {said!r} is refused", hint="allowed: a list of symbols")
     return tuple(said)
+
+
+def _contract(said: object) -> dict[str, str]:
+    if not isinstance(said, dict) or not all(re.fullmatch(r"\d+(\.\d+)?", str(held)) for held in said.values()):
+        raise ConfigError(f"contract = {said!r} is refused", hint='allowed: rules as text, such as tick_size = "0.05"')
+    return {str(name): str(held) for name, held in said.items()}
 
 
 def _tables(key: str, said: object) -> Sequence[Mapping[str, object]]:

@@ -5,6 +5,7 @@ exists to move a grid through fills, partial fills, gaps and trends. Integers on
 """
 
 from collections import deque
+from dataclasses import replace
 from decimal import Decimal
 from random import Random
 
@@ -25,6 +26,7 @@ from gridops.venue.market.specs import bundled
 START_MS = 1_767_225_600_000
 _SYMBOL = "BTCUSDT"
 _START_TICKS = 650_000
+_TICK = Decimal("0.1")
 _LOW, _HIGH = 500_000, 800_000
 _MARK_EVERY_MS = 1_000
 _PACES = ((4, 0, 12), (25, 0, 40), (10, 4, 25), (60, 0, 70))
@@ -147,10 +149,20 @@ class ScriptMarket(LightMarket):
         super().__init__(seed, step_ms=250, funding_every_ms=8 * 3_600_000)
         self._goal, self._goal_ms = _START_TICKS, 0
         self._width = 1
+        self.tick = _TICK
+        """What a tick is worth: the mark is told as a price."""
 
     @property
     def mid_ticks(self) -> int:
         return self._bid
+
+    def _mark(self) -> MarkPrice:
+        told = super()._mark()
+        tick = getattr(self, "tick", _TICK)
+        if tick == _TICK:
+            return told
+        price = told.mark * 10 * tick
+        return replace(told, mark=price, index=price)
 
     def glide(self, move_cbps: int, over_ms: int) -> None:
         """Move the bid by hundredths of bps from where it is, in equal steps over that time; 0 = at once."""

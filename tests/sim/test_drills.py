@@ -51,6 +51,8 @@ def small(**changed: Any) -> Drill:
         ({"expect": [{"that": "rests", "at": "nowhere"}]}, ["nowhere"]),
         ({"covers": ["F-1"]}, ["covers", "F-1", "X-01"]),
         ({"listed": "ETHUSDT"}, ["listed", "ETHUSDT", "list"]),
+        ({"contract": {"tick_size": "1e-7"}}, ["contract", "1e-7", "0.05"]),
+        ({"contract": {"tick_size": "5"}, "market": "light"}, ["contract", "light", "script"]),
         ({"seeds": [-1]}, ["seeds", "-1"]),
         ({"run_s": "long"}, ["run_s", "'long'", "seconds"]),
         ({"settings": {"grid.levels": 0}}, ["grid.levels", "0", "1"]),
