@@ -109,7 +109,7 @@ def _account(facts: HealthFacts, found: Found, now_ms: int, rules: HealthRules) 
         found[R.FILTERS_STALE, ACCOUNT] = _age("instrument rules", facts.filters_ms, now_ms)
     if facts.orders_unknown >= rules.orders_unknown_max:
         found[R.ORDERS_UNKNOWN, ACCOUNT] = f"{facts.orders_unknown} orders unknown"
-    elif facts.orders_unknown and _older(facts.unknown_since_ms, rules.orders_unknown_ms, now_ms):
+    elif facts.unknown_since_ms is not None and _older(facts.unknown_since_ms, rules.orders_unknown_ms, now_ms):
         found[R.ORDERS_UNKNOWN, ACCOUNT] = _age("oldest unknown order", facts.unknown_since_ms, now_ms)
     if _older(facts.reconcile_ended_ms, rules.sync_stale_ms, now_ms):
         found[R.SYNC_FAILING, ACCOUNT] = _age("full reconcile", facts.reconcile_ended_ms, now_ms)

@@ -62,8 +62,9 @@ class HealthFacts:
     filters_ms: int | None = None
     """When the instrument rules were last read."""
     orders_unknown: int = 0
+    """Orders whose fate the venue said nothing of."""
     unknown_since_ms: int | None = None
-    """Since when the oldest UNKNOWN order has been one."""
+    """Since when the oldest order in doubt has been so; one that the venue would not change counts here too."""
     reconcile_started_ms: int | None = None
     """Of the newest full reconcile of this boot that succeeded."""
     reconcile_ended_ms: int | None = None

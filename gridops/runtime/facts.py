@@ -162,16 +162,22 @@ def _flat_read_ms(state: EngineState) -> int | None:
 
 
 def _unknown_orders(state: EngineState) -> tuple[int, int | None]:
+    """How many the venue said nothing of, and since when the oldest is in doubt, for whatever reason.
+
+    An order it refused to change because it is gone was answered for: a price that runs through several rungs at once
+    makes as many of them, and the question that follows tells what became of each.
+    """
     count, oldest = 0, None
     for symbol in state.symbols.values():
         if state.deadman[symbol.symbol].fired:
             # One condition says it of all of them.
             continue
         for order in symbol.orders.values():
-            lost = order.pending is not None and order.pending.unknown
+            pending = order.pending
+            lost = pending is not None and pending.unknown
             if order.state is OrderState.UNKNOWN or lost:
-                count += 1
-                since = order.pending.sent_ms if order.pending is not None and lost else order.created_ms
+                count += order.state is OrderState.UNKNOWN or not (pending and pending.refused)
+                since = pending.sent_ms if pending is not None and lost else order.created_ms
                 oldest = since if oldest is None else min(oldest, since)
     return count, None if oldest is None else oldest + state.now_ms - state.venue_ms
 

@@ -3,9 +3,10 @@
 from dataclasses import replace
 from decimal import Decimal
 
-from gridops.domain.effects import Effect, LatchKill, Query, Send
+import pytest
+from gridops.domain.effects import Effect, LatchKill, Query, Send, WireOp
 from gridops.domain.events import BudgetSeen, OperatorInput, QueryReply, Woke
-from gridops.domain.records import Transition
+from gridops.domain.records import ConditionEdge, Transition
 from gridops.domain.vocabulary import (
     FsmReason,
     FsmState,
@@ -46,6 +47,43 @@ def test_an_order_that_the_newest_list_names_is_not_concluded_absent_by_one_deni
     assert order.client_id in desk.open_orders
     assert order.client_id in desk.orders, "a lagging replica's denial against a list that named the order"
     assert order.live
+
+
+def _three_amends(desk: Desk) -> list[WireOp]:
+    """Three orders that are being moved because the market ran."""
+    desk.up()
+    for _ in range(20):
+        done = desk.view(desk.bid + 400, after_ms=1_000)
+        sent = [op for e in done.effects if isinstance(e, Send) for op in e.ops if op.kind is OpKind.AMEND]
+        if len(sent) >= 3:
+            return sent[:3]
+        desk.settle(done)
+    raise AssertionError("three orders were never amended at once")
+
+
+def _doubts(desk: Desk) -> list[str]:
+    return [each.reason for each in desk.said(ConditionEdge) if each.open and each.reason is FsmReason.ORDERS_UNKNOWN]
+
+
+@pytest.mark.parametrize("count", [3, 1])
+def test_orders_the_venue_says_are_gone_are_asked_for_and_degrade_only_when_nothing_comes(count: int) -> None:
+    """A price that ran through several rungs filled what we were about to move."""
+    desk = Desk()
+    for op in _three_amends(desk)[:count]:
+        desk.outcome(op, WriteOutcome.REFUSED, code=VenueCode.NO_SUCH_ORDER, number=-2013)
+    assert (desk.fsm(), _doubts(desk)) == (FsmState.ACTIVE, [])
+    for _ in range(16):
+        desk.view(after_ms=1_000)
+    assert _doubts(desk) == [FsmReason.ORDERS_UNKNOWN]
+
+
+def test_three_writes_without_an_answer_degrade_at_once() -> None:
+    desk = Desk()
+    for op in _three_amends(desk):
+        assert desk.fsm() is FsmState.ACTIVE
+        desk.outcome(op, WriteOutcome.UNKNOWN, code=VenueCode.TIMEOUT)
+    assert _doubts(desk) == [FsmReason.ORDERS_UNKNOWN]
+    assert desk.fsm() is FsmState.DEGRADED
 
 
 def test_lots_of_an_ended_order_count_as_exposure_until_its_trades_are_known() -> None:
