@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from gridops.decide.ledger import FROM_FILLS, Rows
+from gridops.decide.roundtrip_columns import Columns
 from gridops.decide.roundtrip_fills import money
 from gridops.decide.roundtrip_pairing import Pairing
 from gridops.decide.roundtrip_trip import Trip
@@ -68,6 +69,12 @@ class Books:
             self._funding_e8 += trip.funding_e8
             if trip.carry:
                 self._carry += trip.carry
+
+    def closed_columns(self, found: Columns) -> None:
+        """The same of many rung trips."""
+        self._trips += len(found.gross_units)
+        self._units += sum(found.gross_units)
+        self._fee_e8 += sum(found.fee_e8)
 
     def cut(self, pairing: Pairing, closing: WalletRead) -> None:
         """The moment has come: what is open is worth its mark."""

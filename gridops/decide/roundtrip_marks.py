@@ -6,13 +6,15 @@ the last one, or inside a gap of the feed, has no mid.
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable
-from itertools import islice
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice, repeat
 from operator import le
 
 GAP_MS = 5_000
 """A mid older than this says nothing about the moment asked for."""
 _WIDTH = 32
+_DENSE = 4
+"""Up to so many mids per moment asked for, those around are unpacked to be searched."""
 _NEAR = 128
 """So many mids further on the next moment asked for is looked for first."""
 
@@ -72,12 +74,36 @@ class Marks:
         left = bisect_left(times, from_ms)
         near = left + _NEAR
         right = bisect_right(times, to_ms, left, near if near < count and times[near] > to_ms else count)
-        if left >= right:
-            return None
+        return self.span(left, right) if left < right else None
+
+    def span(self, left: int, right: int) -> tuple[int, int]:
+        """The same from one place to before another. There is one between."""
         if right - left <= 2 * _WIDTH:
             seen = self.mid2[left:right]
             return min(seen), max(seen)
         return self._reduce(self._lows, left, right, min), self._reduce(self._highs, left, right, max)
+
+    def places(self, at_ms: Sequence[int], *, after: bool) -> Sequence[int]:
+        """For many moments in order: how many mids were seen before each, or up to and at it."""
+        if not at_ms:
+            return []
+        times, find = self.times, bisect_right if after else bisect_left
+        low, high = bisect_left(times, at_ms[0]), bisect_right(times, at_ms[-1])
+        if high - low > _DENSE * len(at_ms):
+            return list(map(find, repeat(times), at_ms, repeat(low), repeat(high)))
+        held = times[low:high].tolist()
+        return [low + each for each in map(find, repeat(held), at_ms)]
+
+    def mids(self, due_ms: Sequence[int]) -> list[int | None]:
+        """What `at` says of many moments, given in order."""
+        times, mid2, count = self.times, self.mid2, len(self.times)
+        newest_ms = times[-1]
+        return [
+            mid2[place - 1]
+            if place and due - times[place - 1] <= GAP_MS and (place < count or due == newest_ms)
+            else None
+            for due, place in zip(due_ms, self.places(due_ms, after=True), strict=True)
+        ]
 
     @staticmethod
     def _reduce(levels: "list[array[int]]", left: int, right: int, pick: Callable[[list[int]], int]) -> int:

@@ -64,19 +64,19 @@ class Pairing:
         With `rows` no more than the first so many fills, and no funding after them.
         """
         times, take = self.fills.at_ms, self.take
-        due_ms = self._fund(-1)
+        due_ms = self.fund_until(-1)
         for row in range(self.next_row, len(self.fills) if rows is None else rows):
             at_ms = times[row]
             if at_ms > until_ms:
                 break
             if due_ms < at_ms:
-                due_ms = self._fund(at_ms - 1)
+                due_ms = self.fund_until(at_ms - 1)
             self.next_row = row + 1
             closed = take(row)
             if closed:
                 yield from closed
         if rows is None:
-            self._fund(until_ms)
+            self.fund_until(until_ms)
 
     def open_trips(self, *, episode: bool) -> list[Trip]:
         """What is open now, as trips without an end."""
@@ -134,7 +134,7 @@ class Pairing:
             each.slices.append((row, start, stop))
             each.remaining += stop - start
 
-    def _fund(self, until_ms: int) -> int:
+    def fund_until(self, until_ms: int) -> int:
         """Book the funding up to then; when the next is due."""
         rows = self.fills.funding
         while self.funded < len(rows) and rows[self.funded][0] <= until_ms:

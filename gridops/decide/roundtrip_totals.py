@@ -4,14 +4,17 @@ Above single trips, below the report. Sums stay integers until they are shown, s
 seconds and in any order to the same figure. It rounds nothing but the averages it shows.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_EVEN, Decimal
+from itertools import accumulate, compress, count, repeat
+from operator import eq, mul, sub
 
-from gridops.decide.roundtrip_fills import money
-from gridops.decide.roundtrip_trip import HORIZONS_MS, Rates, Trip
+from gridops.decide.roundtrip_columns import Columns, Looks, picked
+from gridops.decide.roundtrip_fills import Fills, money
+from gridops.decide.roundtrip_trip import HORIZONS_MS, Rates, Trip, made_by
 from gridops.domain.instrument import Instrument
-from gridops.domain.values import record
+from gridops.domain.values import record, value
 
 E12 = 10**12
 _FINER = 10**4
@@ -19,14 +22,42 @@ _FINER = 10**4
 HOUR_MS = 3_600_000
 MOST_STRETCHES = 20_000
 
-KEYS: Mapping[str, Callable[[Trip], str]] = {
-    "level": lambda trip: str(trip.level),
-    "policy": lambda trip: trip.policy,
-    "regime": lambda trip: trip.regime or "unknown",
-    "side": lambda trip: "BUY" if trip.side > 0 else "SELL",
-    "hour": lambda trip: f"{trip.entry_ms // HOUR_MS % 24:02d}",
+
+@value
+class Key:
+    """What trips are grouped by: of one trip, and of many given by the rows that opened them."""
+
+    of_trip: Callable[[Trip], str]
+    of_rows: Callable[[Fills, Sequence[int]], list[str]]
+
+    def __call__(self, trip: Trip) -> str:
+        return self.of_trip(trip)
+
+
+def _levels(fills: Fills, rows: Sequence[int]) -> list[str]:
+    levels = picked(rows)(fills.level)
+    names = {level: str(level) for level in set(levels)}
+    return [names[level] for level in levels]
+
+
+KEYS: Mapping[str, Key] = {
+    "level": Key(lambda trip: str(trip.level), _levels),
+    "policy": Key(lambda trip: trip.policy, lambda fills, rows: [made_by(fills, row) for row in rows]),
+    "regime": Key(
+        lambda trip: trip.regime or "unknown",
+        lambda fills, rows: [fills.regime(fills.at_ms[row]) or "unknown" for row in rows],
+    ),
+    "side": Key(
+        lambda trip: "BUY" if trip.side > 0 else "SELL",
+        lambda fills, rows: ["BUY" if fills.sign[row] > 0 else "SELL" for row in rows],
+    ),
+    "hour": Key(lambda trip: _hour(trip.entry_ms), lambda fills, rows: [_hour(fills.at_ms[row]) for row in rows]),
 }
 """What `--by` offers: the level, policy, regime, side and UTC hour a trip was opened with."""
+
+
+def _hour(at_ms: int) -> str:
+    return f"{at_ms // HOUR_MS % 24:02d}"
 
 
 @dataclass(slots=True)
@@ -78,6 +109,23 @@ class Sums:
         if trip.adverse2_units is not None:
             self._look(trip)
 
+    def add_columns(self, found: Columns, wins: int, pick: Callable[[Sequence[int]], Sequence[int]]) -> None:
+        """Count the picked ones of many, so many of which won."""
+        self.wins += wins
+        self.trips += len(pick(found.exit_ms))
+        for name in _SUMMED:
+            setattr(self, name, getattr(self, name) + sum(pick(getattr(found, name))))
+        if found.looks is not None:
+            self._look_at(found.looks, pick)
+
+    def _look_at(self, looks: Looks, pick: Callable[[Sequence[int]], Sequence[int]]) -> None:
+        self.looked += sum(pick(looks.looked))
+        self.adverse2_units += sum(pick(looks.adverse2_units))
+        self.favour2_units += sum(pick(looks.favour2_units))
+        for k, (moved, known) in enumerate(zip(looks.moved2_units, looks.known, strict=True)):
+            self.mark_out2_units[k] += sum(pick(moved))
+            self.mark_out_trips[k] += sum(pick(known))
+
     def foreign(self, trip: Trip, rates: Rates) -> None:
         """Count fees in other assets."""
         fees, whole = trip.fees(rates)
@@ -114,6 +162,11 @@ _ADDED = (
     "hold_ms", "lots", "maker_lots", "slip_level_units", "slip_mid2_units", "adverse2_units", "favour2_units", "looked",
 )  # fmt: skip
 """Fields of sums that are plainly added."""
+_SUMMED = (
+    "gross_units", "entry_units", "exit_units", "fee_e8", "hold_ms", "lots", "maker_lots", "slip_level_units",
+    "slip_mid2_units",
+)  # fmt: skip
+"""Those of them that columns have."""
 
 
 @record
@@ -147,7 +200,7 @@ class Totals:
 class Tally:
     """Adds trips up as they close: the total, the groups of one key, and the minutes of the course."""
 
-    def __init__(self, rates: Rates, key: Callable[[Trip], str] | None = None) -> None:
+    def __init__(self, rates: Rates, key: Key | None = None) -> None:
         self._rates, self._key = rates, key
         self._sums: dict[tuple[str, str], Sums] = {}
         self.stretch_ms = 1_000
@@ -155,11 +208,7 @@ class Tally:
         """Stretch of time of the exit -> gross, fees, funding, net in 1e-12, and trips."""
 
     def add(self, trip: Trip) -> None:
-        instrument = trip.instrument
-        group = (self._key(trip) if self._key else "", instrument.symbol)
-        sums = self._sums.get(group)
-        if sums is None:
-            sums = self._sums[group] = Sums(instrument, _whole_e12(instrument.unit))
+        sums = self._held(self._key(trip) if self._key else "", trip.instrument)
         gross = (trip.exit_units - trip.entry_units) * trip.side * sums.unit_e12
         fees, funding = trip.fee_e8 * _FINER, trip.funding_e8 * _FINER
         if trip.carry:
@@ -171,6 +220,53 @@ class Tally:
         if trip.other_fees:
             sums.foreign(trip, self._rates)
         self._count(trip.exit_ms, gross, fees, funding, net)
+
+    def add_columns(self, fills: Fills, found: Columns, others: Sequence[tuple[int, Trip]]) -> None:
+        """Count the trips of columns and, closed after so many of those, other trips."""
+        names = self._key.of_rows(fills, found.rows) if self._key else [""] * len(found.rows)
+        if found.rows:
+            for name in self._in_order(names, others):
+                self._held(name, fills.instrument)
+            self._add_columns(fills.instrument, found, names)
+        for _, trip in others:
+            self.add(trip)
+
+    def _in_order(self, names: list[str], others: Sequence[tuple[int, Trip]]) -> Iterable[str]:
+        """Groups in the order in which trips of them were closed: what is shown keeps it."""
+        if not others or not self._key:
+            return dict.fromkeys(names)
+        every = names[:]
+        for at, trip in reversed(others):
+            every.insert(at, self._key(trip))
+        return dict.fromkeys(every)
+
+    def _add_columns(self, instrument: Instrument, found: Columns, names: list[str]) -> None:
+        unit = self._held(names[0], instrument).unit_e12
+        gross = list(map(mul, found.gross_units, repeat(unit)))
+        fees = list(map(mul, found.fee_e8, repeat(_FINER)))
+        net = list(map(sub, gross, fees))
+        for name in dict.fromkeys(names):
+            pick = _same if len(set(names)) == 1 else picked(list(compress(count(), map(eq, names, repeat(name)))))
+            wins = sum(map((0).__lt__, pick(net)))
+            self._held(name, instrument).add_columns(found, wins, pick)
+        self._count_columns(found.exit_ms, gross, fees)
+
+    def _count_columns(self, exit_ms: Sequence[int], gross: Sequence[int], fees: Sequence[int]) -> None:
+        """The course, of trips in the order of their exits: those of one stretch follow each other."""
+        stretch_ms, begin = self.stretch_ms, 0
+        earned, paid = (list(accumulate(column, initial=0)) for column in (gross, fees))
+        ends = dict(zip([at_ms // stretch_ms for at_ms in exit_ms], count(1), strict=False))
+        for stretch, end in ends.items():
+            won, lost = earned[end] - earned[begin], paid[end] - paid[begin]
+            self._count(stretch * stretch_ms, won, lost, 0, won - lost, end - begin)
+            begin = end
+
+    def _held(self, name: str, instrument: Instrument) -> Sums:
+        group = (name, instrument.symbol)
+        sums = self._sums.get(group)
+        if sums is None:
+            sums = self._sums[group] = Sums(instrument, _whole_e12(instrument.unit))
+        return sums
 
     def fresh(self) -> "Tally":
         """A tally of the same kind, of nothing."""
@@ -220,19 +316,19 @@ class Tally:
                 points.append(_point((stretch + 1) * self.stretch_ms, sums))
         return tuple(points)
 
-    def _count(self, exit_ms: int, gross: int, fees: int, funding: int, net: int) -> None:
+    def _count(self, exit_ms: int, gross: int, fees: int, funding: int, net: int, trips: int = 1) -> None:
         stretch = exit_ms // self.stretch_ms
         held = self.stretches.get(stretch)
         if held is None:
-            self.stretches[stretch] = [gross, fees, funding, net, 1]
-            if len(self.stretches) > MOST_STRETCHES:
+            self.stretches[stretch] = [gross, fees, funding, net, trips]
+            while len(self.stretches) > MOST_STRETCHES:
                 self._widen()
             return
         held[0] += gross
         held[1] += fees
         held[2] += funding
         held[3] += net
-        held[4] += 1
+        held[4] += trips
 
     def _widen(self) -> None:
         """A long history is told in longer stretches: what is kept stays small."""
@@ -303,6 +399,10 @@ def totals(parts: Iterable[Sums], rates: Rates) -> Totals:
         adverse=_units(held, "adverse2_units", 2) if any(s.looked for s in held) else None,
         favour=_units(held, "favour2_units", 2) if any(s.looked for s in held) else None,
     )
+
+
+def _same(column: Sequence[int]) -> Sequence[int]:
+    return column
 
 
 def _units(held: list[Sums], name: str, parts: int) -> Decimal:

@@ -197,18 +197,19 @@ def build(fills: Fills, slices: Sequence[Slice], funding_e8: int, outs: MarkOuts
     times = fills.at_ms
     entry_ms = times[first] if first >= 0 else fills.opening_ms
     trip = Trip(
-        fills.instrument, episode, side, fills.level[first] if first >= 0 else 0, _made_by(fills, first),
+        fills.instrument, episode, side, fills.level[first] if first >= 0 else 0, made_by(fills, first),
         fills.regime(entry_ms) if fills.regimes else "", fills, slices, entry_ms,
         times[last] if last >= 0 else entry_ms, entry_lots, exit_lots, entry_units, exit_units, entry_maker,
         exit_maker, fee, tuple(sorted(others.items())) if others else (), funding_e8, carry, slip_level, slip_mid,
-        NO_MARK_OUT, None, None, _made_by(fills, last) if entry_lots == exit_lots else "",
+        NO_MARK_OUT, None, None, made_by(fills, last) if entry_lots == exit_lots else "",
     )  # fmt: skip
     if outs.marks is not None:
         _look(trip, outs)
     return trip
 
 
-def _made_by(fills: Fills, row: int) -> str:
+def made_by(fills: Fills, row: int) -> str:
+    """What a fill was for: `grid`, `exit`, `external`, `unattributed`, or `opening` for none."""
     if row < 0:
         return "opening"
     if fills.order[row] != OUTSIDE:

@@ -15,10 +15,12 @@ from itertools import accumulate, chain
 from typing import Any
 
 from gridops.decide import roundtrip_law
+from gridops.decide.roundtrip_columns import columns
 from gridops.decide.roundtrip_fills import Fills
 from gridops.decide.roundtrip_pairing import NEVER_MS, Books, Pairing
 from gridops.decide.roundtrip_totals import Tally
-from gridops.decide.roundtrip_trip import Rates, Trip
+from gridops.decide.roundtrip_trip import Rates, Trip, build
+from gridops.decide.roundtrip_walk import Stretch, stretches
 from gridops.decide.tieout import WalletRead
 from gridops.usecases.roundtrip_rows import TripRow, row
 
@@ -27,6 +29,8 @@ LEVELS = ("rung", "episode")
 WORTH_IT = 50_000
 """Fills of one symbol from which on a second process pays."""
 Export = Callable[[TripRow], None]
+Owned = tuple[int, int]
+"""The first and the last row of a plain trip."""
 
 
 @dataclass(slots=True)
@@ -41,18 +45,30 @@ class Sums:
     """The newest of the wanted level."""
     open: dict[str, int] = field(default_factory=lambda: dict.fromkeys(LEVELS, 0))
 
-    def take(self, trips: Iterator[Trip], export: Export | None = None) -> None:
-        """Count closed trips."""
-        rung, episode = (self.tallies[of] for of in LEVELS)
-        newest: deque[Trip] = deque(maxlen=FILED_TRIPS)
-        wanted = self.of == "episode"
+    def take(self, pairing: Pairing, until_ms: int, rows: int | None, *, law: bool) -> None:
+        """Count what closes up to a moment or a row; with `law` the law counts it too."""
+        fills, marks = pairing.fills, pairing.outs.marks
+        newest: deque[Owned | Trip] = deque(maxlen=FILED_TRIPS)
+        for found in stretches(pairing, until_ms, rows):
+            rungs, episodes = columns(fills, marks, found)
+            self.tallies["rung"].add_columns(fills, rungs, found.rungs)
+            self.tallies["episode"].add_columns(fills, episodes, found.episodes)
+            if law:
+                self.laws.closed_columns(rungs)
+                for _, trip in found.rungs:
+                    self.laws.closed(trip)
+            newest.extend(_newest(found, self.of))
+        trips = (_trip(pairing, each, self.of) for each in newest)
+        self.filed.extend(row(trip, self.rates) for trip in trips)
+
+    def take_singly(self, trips: Iterator[Trip], export: Export) -> None:
+        """Count closed trips, and hand those of the wanted level on."""
         for trip in trips:
-            (episode if trip.episode else rung).add(trip)
-            if trip.episode is wanted:
-                newest.append(trip)
-                if export is not None:
-                    export(row(trip, self.rates))
-        self.filed.extend(row(trip, self.rates) for trip in newest)
+            self.tallies["episode" if trip.episode else "rung"].add(trip)
+            if trip.episode is (self.of == "episode"):
+                said = row(trip, self.rates)
+                self.filed.append(said)
+                export(said)
 
     def fresh(self) -> "Sums":
         """Sums of the same kind, of nothing."""
@@ -90,8 +106,36 @@ def add(sums: Sums, pairing: Pairing, closing: WalletRead | None, export: Export
         sums.open[of] += len(pairing.open_trips(episode=of == "episode"))
 
 
+def _newest(found: Stretch, of: str) -> "list[Owned | Trip]":
+    """The newest trips of a level that the stretch closed, in order."""
+    start = found.start
+    if of == "episode":
+        bounds, others = zip(found.firsts, found.lasts, strict=True), found.episodes
+    else:
+        bounds, others = zip([found.opens[at] for at in found.entries], found.exits, strict=True), found.rungs
+    every: list[Owned | Trip] = [(start + first, start + last) for first, last in bounds]
+    for at, trip in reversed(others):
+        every.insert(at, trip)
+    return every[-FILED_TRIPS:]
+
+
+def _trip(pairing: Pairing, held: "Owned | Trip", of: str) -> Trip:
+    """The trip that two rows, or all from one to another, make."""
+    if isinstance(held, Trip):
+        return held
+    episode, lots = of == "episode", pairing.fills.lots
+    rows = range(held[0], held[1] + 1) if episode else held
+    return build(pairing.fills, [(each, 0, lots[each]) for each in rows], 0, pairing.outs, episode=episode)
+
+
 def _all(sums: Sums, pairing: Pairing, closing: WalletRead | None, export: Export | None) -> None:
-    sums.take(chain(_until(sums, pairing, closing), pairing.run()), export)
+    if export is not None:
+        sums.take_singly(chain(_until(sums, pairing, closing), pairing.run()), export)
+        return
+    if closing is not None:
+        sums.take(pairing, closing.from_ms - 1, None, law=True)
+        sums.laws.cut(pairing, closing)
+    sums.take(pairing, NEVER_MS, None, law=False)
 
 
 def _until(sums: Sums, pairing: Pairing, closing: WalletRead | None) -> Iterator[Trip]:
@@ -124,14 +168,7 @@ def _from_flat(fills: Fills, pairing: Pairing, flat: int) -> Pairing:
 
 def _first(sums: Sums, pairing: Pairing, flat: int, closing: WalletRead | None) -> None:
     """Count the trips of the rows before."""
-
-    def closed() -> Iterator[Trip]:
-        for trip in pairing.run(rows=flat):
-            if closing is not None:
-                sums.laws.closed(trip)
-            yield trip
-
-    sums.take(closed())
+    sums.take(pairing, NEVER_MS, flat, law=closing is not None)
     sums.laws.add_up(pairing.fills.instrument.unit)
 
 

@@ -1,0 +1,228 @@
+"""The plain trips of a stretch of rows as columns: every figure that is added up, and no object per trip.
+
+Between the walk, which says which row closed which, and the tally. It says of each plain trip what `roundtrip_trip`
+says of any: the same whole numbers. Of a plain rung trip they are those of two rows; of a plain episode, whose rows
+follow each other, they are differences of running sums.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate, repeat
+from operator import add, itemgetter, mul, neg, sub
+from typing import Any
+
+from gridops.decide.roundtrip_fills import Fills
+from gridops.decide.roundtrip_marks import Marks
+from gridops.decide.roundtrip_trip import HORIZONS_MS
+from gridops.decide.roundtrip_walk import Stretch
+
+Column = Sequence[int]
+Pick = Callable[[Sequence[Any]], Sequence[Any]]
+"""Takes some places of whatever column it is given."""
+
+
+@dataclass(slots=True)
+class Looks:
+    """What the mid did, per trip. Of a trip while which no mid was seen all is 0."""
+
+    looked: Column = ()
+    """1 or 0, as is `known`."""
+    adverse2_units: Column = ()
+    favour2_units: Column = ()
+    moved2_units: list[Column] = field(default_factory=list)
+    """Per horizon, 0 where the mid was not known; next, where it was."""
+    known: list[Column] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Columns:
+    """Closed trips of one level, in the order of closing. Fields are those of `Trip`."""
+
+    rows: Column
+    """Of the fill that opened it, in all fills."""
+    exit_ms: Column
+    hold_ms: Column
+    entry_units: Column
+    exit_units: Column
+    gross_units: Column
+    """Exit less entry times the side: what it earned."""
+    fee_e8: Column
+    lots: Column
+    """Entered and closed."""
+    maker_lots: Column
+    slip_level_units: Column
+    slip_mid2_units: Column
+    looks: Looks | None
+    """None where no mid was ever seen."""
+
+
+@dataclass(slots=True)
+class _Rows:
+    """Figures of whole rows of a stretch."""
+
+    at_ms: Column
+    units: Column
+    earned: Column
+    """Units, negative where they were bought."""
+    fee_e8: Column
+    lots: Column
+    maker_lots: Column
+    slip_level_units: Column
+    slip_mid2_units: Column
+
+
+def columns(fills: Fills, marks: Marks | None, found: Stretch) -> tuple[Columns, Columns]:
+    """Plain trips of both levels, rungs first."""
+    rows = _rows(fills, found)
+    seen = None if marks is None else _Seen(fills, marks, found, rows)
+    return _rungs(found, rows, seen), _episodes(found, rows, seen)
+
+
+def _rows(fills: Fills, found: Stretch) -> _Rows:
+    start, stop = found.start, found.stop
+    lots = fills.lots[start:stop].tolist()
+    units = list(map(mul, fills.price[start:stop], lots))
+    return _Rows(
+        at_ms=fills.at_ms[start:stop].tolist(),
+        units=units,
+        earned=list(map(neg, map(mul, units, fills.sign[start:stop]))),
+        fee_e8=fills.fee_e8[start:stop].tolist(),
+        lots=lots,
+        maker_lots=[count if maker else 0 for count, maker in zip(lots, fills.maker[start:stop], strict=True)],
+        slip_level_units=list(map(mul, fills.beyond_level[start:stop], lots)),
+        slip_mid2_units=list(map(mul, fills.beyond_mid2[start:stop], lots)),
+    )
+
+
+def picked(at: Column) -> Pick:
+    """Takes these places."""
+    if len(at) > 1:
+        return itemgetter(*at)
+    return lambda column: [column[each] for each in at]
+
+
+def _rungs(found: Stretch, rows: _Rows, seen: "_Seen | None") -> Columns:
+    opened = picked(found.entries)(found.opens)
+    enter, leave = picked(opened), picked(found.exits)
+
+    def both(column: Column) -> Column:
+        return list(map(add, enter(column), leave(column)))
+
+    exit_ms = leave(rows.at_ms)
+    return Columns(
+        rows=[found.start + row for row in opened],
+        exit_ms=exit_ms,
+        hold_ms=list(map(sub, exit_ms, enter(rows.at_ms))),
+        entry_units=enter(rows.units),
+        exit_units=leave(rows.units),
+        gross_units=both(rows.earned),
+        fee_e8=both(rows.fee_e8),
+        lots=both(rows.lots),
+        maker_lots=both(rows.maker_lots),
+        slip_level_units=both(rows.slip_level_units),
+        slip_mid2_units=both(rows.slip_mid2_units),
+        looks=None if seen is None else seen.rungs(found.entries, found.exits),
+    )
+
+
+def _episodes(found: Stretch, rows: _Rows, seen: "_Seen | None") -> Columns:
+    begin, end = picked(found.firsts), picked([last + 1 for last in found.lasts])
+
+    def between(column: Iterable[int]) -> Column:
+        return differences(column, begin, end) if found.firsts else ()
+
+    opens = bytearray(found.stop - found.start)
+    for row in found.opens:
+        opens[row] = 1
+    entered = between(map(mul, rows.units, opens))
+    exit_ms = picked(found.lasts)(rows.at_ms)
+    return Columns(
+        rows=[found.start + row for row in found.firsts],
+        exit_ms=exit_ms,
+        hold_ms=list(map(sub, exit_ms, begin(rows.at_ms))),
+        entry_units=entered,
+        exit_units=list(map(sub, between(rows.units), entered)),
+        gross_units=between(rows.earned),
+        fee_e8=between(rows.fee_e8),
+        lots=between(rows.lots),
+        maker_lots=between(rows.maker_lots),
+        slip_level_units=between(rows.slip_level_units),
+        slip_mid2_units=between(rows.slip_mid2_units),
+        looks=None if seen is None else seen.episodes(found, entered, between(rows.lots)),
+    )
+
+
+def differences(
+    column: Iterable[int],
+    begin: Callable[[Sequence[Any]], Sequence[Any]],
+    end: Callable[[Sequence[Any]], Sequence[Any]],
+) -> Column:
+    """Sums of a column from each place of `begin` to before that of `end`."""
+    sums = list(accumulate(column, initial=0))
+    return list(map(sub, end(sums), begin(sums)))
+
+
+class _Seen:
+    """The mid after every row that opened lots, and its extremes between rows."""
+
+    def __init__(self, fills: Fills, marks: Marks, found: Stretch, rows: _Rows) -> None:
+        self._marks, self._rows = marks, rows
+        opens = picked(found.opens)
+        self._units, self._lots, at_ms = opens(rows.units), opens(rows.lots), opens(rows.at_ms)
+        self._side = opens(fills.sign[found.start : found.stop])
+        self._first = marks.places(at_ms, after=False)
+        self._beyond = marks.places(rows.at_ms, after=True)
+        self._moved: list[Column] = []
+        self._known: list[Column] = []
+        paid2 = opens(list(map(mul, fills.price[found.start : found.stop], repeat(2))))
+        for horizon_ms in HORIZONS_MS:
+            mids = marks.mids([at + horizon_ms for at in at_ms])
+            known = [mid is not None for mid in mids]
+            each = zip(mids, paid2, self._side, self._lots, strict=True)
+            self._known.append(known)
+            self._moved.append([0 if mid is None else (mid - paid) * side * lots for mid, paid, side, lots in each])
+
+    def rungs(self, entries: Column, exits: Column) -> Looks:
+        """Of trips that a place in `opens` and a row make."""
+        enter = picked(entries)
+        looks = self._excursions(
+            enter(self._first), picked(exits)(self._beyond), enter(self._units), enter(self._lots), enter(self._side)
+        )
+        for moved, known in zip(self._moved, self._known, strict=True):
+            both = list(map(mul, enter(known), looks.looked))
+            looks.known.append(both)
+            looks.moved2_units.append(list(map(mul, enter(moved), both)))
+        return looks
+
+    def episodes(self, found: Stretch, entered: Column, lots: Column) -> Looks:
+        """Of trips whose rows follow each other. `lots` are those entered and closed: half of them were entered."""
+        if not found.firsts:
+            return Looks((), (), (), [()] * len(HORIZONS_MS), [()] * len(HORIZONS_MS))
+        begin, end = picked(found.open_from), picked(found.open_to)
+        held = [both // 2 for both in lots]
+        looks = self._excursions(
+            begin(self._first), picked(found.lasts)(self._beyond), entered, held, begin(self._side)
+        )
+        opened = list(map(sub, found.open_to, found.open_from))
+        for moved, known in zip(self._moved, self._known, strict=True):
+            count = differences(known, begin, end)
+            both = [every == all_ and look for every, all_, look in zip(count, opened, looks.looked, strict=True)]
+            looks.known.append(both)
+            looks.moved2_units.append(list(map(mul, differences(moved, begin, end), both)))
+        return looks
+
+    def _excursions(self, first: Column, beyond: Column, entered: Column, lots: Column, side: Column) -> Looks:
+        adverse, favour, looked = [], [], []
+        span = self._marks.span
+        for left, right, units, count, way in zip(first, beyond, entered, lots, side, strict=True):
+            if left >= right:
+                adverse.append(0)
+                favour.append(0)
+                looked.append(0)
+                continue
+            low, high = span(left, right)
+            one, other = (low * count - 2 * units) * way, (high * count - 2 * units) * way
+            adverse.append(min(0, one, other))
+            favour.append(max(0, one, other))
+            looked.append(1)
+        return Looks(looked, adverse, favour)
