@@ -104,7 +104,7 @@ def run(
             fresh=fresh,
             log_stderr=headless and loaded.settings.operations.log_stderr,
             on_progress=None if status is None else status.show,
-            on_started=_started,
+            on_started=lambda about: _started(about, where),
         )
     )
     if status is not None:
@@ -151,7 +151,10 @@ def _rehearse(loaded: "Loaded", where: "Place", from_ms: int | None, loop: bool,
         raise typer.Exit(int(ExitCode.FINDING))
 
 
-def _started(about: dict[str, Any]) -> None:
+def _started(about: dict[str, Any], where: "Place") -> None:
+    from gridops.usecases import settings_known
+
+    settings_known.remember(where, os.environ)
     render.narrate(", ".join(f"{name} {held}" for name, held in about.items() if held is not None))
 
 

@@ -112,7 +112,8 @@ def _digest(loaded: Loaded) -> str:
 
 
 def _disk(place: Place, loaded: Loaded | None) -> Check:
-    free, needed = disk_free(place.home.root), disk_needed(loaded)
+    said = 0 if loaded is None else loaded.settings.operations.min_free_mb
+    free, needed = disk_free(place.home.root), disk_needed(said)
     if free is None:
         return Check(name="disk", answer=UNKNOWN, detail="free space is not known")
     detail = f"{free // 1_000_000} MB free, needed {needed // 1_000_000} MB"

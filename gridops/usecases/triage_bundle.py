@@ -19,7 +19,7 @@ from gridops.usecases import triage, triage_slice
 from gridops.usecases.command_evidence import Story, write
 from gridops.usecases.place import Place
 from gridops.usecases.triage import TriageReport
-from gridops.usecases.triage_read import Gathered, gather, settings
+from gridops.usecases.triage_read import Gathered, gather
 
 LOG_TAIL = 1_000_000
 METRICS_MOST = 4_000_000
@@ -97,9 +97,9 @@ def _log(place: Place) -> bytes:
 
 
 def _settings(place: Place, environment: Mapping[str, str]) -> bytes:
-    loaded, refused = settings(place, environment)
-    if loaded is None:
-        raise ValueError(refused)
+    from gridops.config import load
+
+    loaded = load(file=place.config, environment=environment)
     lines = [
         f"{section}.{key} = {held}  ({loaded.sources.get(f'{section}.{key}', 'default')})"
         for section, content in loaded.settings.model_dump(mode="json").items()

@@ -9,7 +9,6 @@ import shutil
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from gridops import __version__
 from gridops.adapters.clock import Clock
@@ -26,19 +25,18 @@ from gridops.runtime import facts
 from gridops.runtime.engine import Engine, recover
 from gridops.runtime.ports_journal import CheckpointRow, InputRow, Tail
 from gridops.runtime.state import EngineState, SymbolState
-from gridops.usecases import fsm_show, journal_fsm
+from gridops.usecases import fsm_show, journal_fsm, settings_known
 from gridops.usecases.fsm_show import FsmReport
 from gridops.usecases.journal_fsm import Lifecycle
 from gridops.usecases.liveness import Pulse, feel
 from gridops.usecases.place import Place
-
-if TYPE_CHECKING:
-    from gridops.config import Loaded
+from gridops.usecases.settings_known import Known
 
 DISK_NEEDED = 64_000_000
 """Free bytes looked for where no setting says more."""
+MOST_TAIL = 10_000
+"""Rows after the newest checkpoint that are re-run for the figures, many times what an engine leaves; of more, none."""
 PAPER = "paper"
-_PLACES = ("GRIDOPS_HOME", "GRIDOPS_EVIDENCE_DIR", "GRIDOPS_API_KEY", "GRIDOPS_API_SECRET", "GRIDOPS_NOTIFY_URLS")
 
 
 @record
@@ -65,8 +63,6 @@ class Gathered:
     fsm: FsmReport
     pulse: Pulse
     journal: JournalRead
-    loaded: "Loaded | None"
-    """None where they are refused, and where nothing was set at all."""
 
 
 def gather(place: Place, environment: Mapping[str, str]) -> Gathered:
@@ -76,8 +72,8 @@ def gather(place: Place, environment: Mapping[str, str]) -> Gathered:
     journal = read_journal(home.journal(account))
     shown = fsm_show.build(place, pulse, journal.lifecycle)
     # Nothing was set: the defaults are valid, and the library that validates costs a third of the answer.
-    defaults = place.config is None and not any(_is_setting(name) for name in environment)
-    loaded, config_error = (None, "") if defaults else settings(place, environment)
+    defaults = place.config is None and not any(settings_known.is_setting(name) for name in environment)
+    known, config_error = (None, "") if defaults else settings_known.read(place, environment)
     process, now_ms = Process(pulse.process.value), Clock().wall_ms()
     snapshot = Snapshot(
         now_ms=now_ms,
@@ -90,10 +86,10 @@ def gather(place: Place, environment: Mapping[str, str]) -> Gathered:
         as_of_ms=shown.as_of_ms,
         input_age_ms=_input_age(pulse, now_ms),
         disk_free_bytes=disk_free(home.root),
-        disk_needed_bytes=disk_needed(loaded),
+        disk_needed_bytes=disk_needed(0 if known is None else known.min_free_mb),
         evidence_writable=_writable(place.evidence_root),
         config_error=config_error,
-        keys="not_needed" if defaults else _keys(loaded, environment, account, process),
+        keys="not_needed" if defaults else _keys(known, environment, account, process),
         kill_latch=_latch(place),
         state=FsmState(shown.state) if shown.state else None,
         since_ms=shown.since_ms,
@@ -103,7 +99,7 @@ def gather(place: Place, environment: Mapping[str, str]) -> Gathered:
         doubts=None if journal.state is None else _doubts(journal.state),
         symbols=None if journal.state is None else _symbols(journal.state),
     )
-    return Gathered(snapshot=snapshot, fsm=shown, pulse=pulse, journal=journal, loaded=loaded)
+    return Gathered(snapshot=snapshot, fsm=shown, pulse=pulse, journal=journal)
 
 
 def read_journal(path: Path) -> JournalRead:
@@ -116,14 +112,15 @@ def read_journal(path: Path) -> JournalRead:
             return JournalRead(seen=JournalSeen.EMPTY, detail=f"{path} has no rows yet")
         with JournalReader(path) as reader:
             checkpoint = reader.last_checkpoint()
-            tail = tuple(reader.rows(0 if checkpoint is None else checkpoint.seq + 1, 1 << 62))
+            after = 0 if checkpoint is None else checkpoint.seq
+            tail = None if lifecycle.seq - after > MOST_TAIL else tuple(reader.rows(after + 1, 1 << 62))
     except (JournalError, OSError) as error:
         locked = " is busy: " in str(error)
         return JournalRead(seen=JournalSeen.LOCKED if locked else JournalSeen.UNREADABLE, detail=str(error))
-    engine = _restored(checkpoint, tail)
     return JournalRead(
-        seen=JournalSeen.OK, detail=str(path), lifecycle=lifecycle, checkpoint=checkpoint, tail=tail, engine=engine
-    )
+        seen=JournalSeen.OK, detail=str(path), lifecycle=lifecycle, checkpoint=checkpoint, tail=tail or (),
+        engine=None if tail is None else _restored(checkpoint, tail),
+    )  # fmt: skip
 
 
 def _restored(checkpoint: CheckpointRow | None, tail: tuple[InputRow, ...]) -> Engine | None:
@@ -134,24 +131,10 @@ def _restored(checkpoint: CheckpointRow | None, tail: tuple[InputRow, ...]) -> E
         return None
 
 
-def settings(place: Place, environment: Mapping[str, str]) -> "tuple[Loaded | None, str]":
-    """The settings a start here would take, or why it would refuse them. Loads the validation library."""
-    from gridops.config import load
-
-    try:
-        return load(file=place.config, environment=environment), ""
-    except ConfigError as error:
-        return None, str(error)
-
-
-def _is_setting(name: str) -> bool:
-    return name.startswith("GRIDOPS_") and name not in _PLACES
-
-
-def _keys(loaded: "Loaded | None", environment: Mapping[str, str], account: str, process: Process) -> str:
-    if loaded is None:
+def _keys(known: Known | None, environment: Mapping[str, str], account: str, process: Process) -> str:
+    if known is None:
         return ""
-    if loaded.settings.venue.url == PAPER:
+    if known.url == PAPER:
         return "not_needed"
     from gridops.adapters import keys
 
@@ -242,10 +225,9 @@ def disk_free(path: Path) -> int | None:
         return None
 
 
-def disk_needed(loaded: "Loaded | None") -> int:
+def disk_needed(min_free_mb: int) -> int:
     """Bytes that must be free: the setting, or a little where it says nothing."""
-    said = getattr(loaded.settings.operations, "min_free_mb", 0) if loaded is not None else 0
-    return int(said) * 1_000_000 or DISK_NEEDED
+    return min_free_mb * 1_000_000 or DISK_NEEDED
 
 
 def _writable(root: Path) -> bool | None:
