@@ -16,7 +16,7 @@ from gridops.adapters.ccxt_client import VenueSettings
 from gridops.adapters.owed_reports import DEAF
 from gridops.adapters.reconnect import FIRST_PAUSE_MS
 from gridops.decide.router import route
-from gridops.domain.events import Boot, Event, OperatorInput, VenueNotice
+from gridops.domain.events import Boot, Event, SinkReport, VenueNotice
 from gridops.domain.rules import GridRules, RiskRules, Rules
 from gridops.domain.vocabulary import FsmState, OperatorCommand
 from gridops.errors import JournalError
@@ -24,6 +24,8 @@ from gridops.runtime.act import Planner
 from gridops.runtime.engine import Engine, recover
 from gridops.runtime.state import EngineState
 from gridops.runtime.state_codec import encode_state
+from gridops.sim.day_hands import Hands
+from gridops.sim.disk_troubles import DiskTroubles
 from gridops.sim.fault_gate import FaultGate
 from gridops.sim.faults import CALM, Calendar, FaultRates
 from gridops.sim.judge import Judge, Violation
@@ -51,7 +53,7 @@ _UNUSED = "no-requests-are-signed"
 SETTINGS = VenueSettings(api_key=_UNUSED, api_secret=_UNUSED, symbols=("BTCUSDT",), view_interval_ms=100)
 
 
-class Day:
+class Day(Hands):
     """Everything of one run. `run` returns when it is over or raises `Violation`."""
 
     def __init__(
@@ -89,7 +91,10 @@ class Day:
         self.grid = grid
         self.judge = judge(grid, rules, TAG, self.clock.true_ms)
         self.disk = Disk()
+        # Every other seed that loses power has a disk that loses what was not synced.
+        self.disk.lossy = bool(faults.power_cut) and Random(f"{seed}|lossy").random() < 0.5
         self.disk.on_row.append(self.judge.on_row)
+        self.troubles = DiskTroubles(self.scheduler, self.disk, self._told)
         self.latch, self.reserve = SimLatch(), SimReserve(self.judge.intents.read_effects)
         self._user = self._link("user", faults.user, ordered=True)
         self._market = self._link("market", faults.market, ordered=True)
@@ -168,6 +173,7 @@ class Day:
         self._calm_down()
         self.scheduler.run_until(self.end_ns + SETTLE_NS)
         self._wait_until_settled()
+        self.disk.sync()
         state = self._state()
         assert state is not None
         self.judge.settle(state, self.core.truth(), ACCOUNT)
@@ -354,23 +360,13 @@ class Day:
             self.judge.market_blind_since_ms = None
         process.deliver(lambda: process.adapter.market_streams(True, ""))
 
-    def operator(self, command: OperatorCommand, *, accept_position: bool = False) -> None:
-        """An operator's word over the control socket."""
-        if self.process is not None:
-            process = self.process
-            event = OperatorInput(
-                command=command,
-                request_id=f"{command}-{self.scheduler.events}",
-                author="sim",
-                reason="simulated operator",
-                accept_position=accept_position,
-            )
-            process.deliver(lambda: process.put(event))
-
     # Incidents.
 
     def _strike(self, name: str, chance: Random) -> None:
-        getattr(self, f"_do_{name}")(chance)
+        if name.startswith("disk_"):
+            self.troubles.strike(name, chance)
+        else:
+            getattr(self, f"_do_{name}")(chance)
 
     def _do_user_down(self, chance: Random) -> None:
         self._drop_user("closed by the venue")
@@ -428,13 +424,26 @@ class Day:
         self.rest.banned_until_ms = self.clock.true_ms() + chance.randint(2, 60) * 1_000
 
     def _do_crash(self, chance: Random) -> None:
+        if self._dies():
+            self._comes_back(chance, reboots=chance.random() < 0.25)
+
+    def _do_power_cut(self, chance: Random) -> None:
+        if self._dies():
+            self.disk.power_cut(chance)
+            self._comes_back(chance, reboots=True)
+
+    def _dies(self) -> bool:
+        """False when there is no process to die."""
         process = self.process
         if process is None or not process.alive:
-            return
+            return False
         process.crash()
         self._user_up = self._market_up = 0
         self.judge.user_blind_since_ms = self.judge.market_blind_since_ms = None
-        if chance.random() < 0.25:
+        return True
+
+    def _comes_back(self, chance: Random, *, reboots: bool) -> None:
+        if reboots:
             self.clock.reboot()
         away_ms = chance.choice((300, 2_000, 20_000, 150_000)) + chance.randint(0, 1_000)
         self.scheduler.after(away_ms * MS, self.boot)
@@ -443,47 +452,18 @@ class Day:
         if self.process is not None:
             self.process.freeze(chance.choice((300, 700, 2_000, 15_000, 140_000)) * MS)
 
-    def _do_disk_fails(self, chance: Random) -> None:
-        self.disk.failing = True
-        self.scheduler.after(chance.randint(50, 20_000) * MS, self._disk_well)
-
-    def _do_disk_slow(self, chance: Random) -> None:
-        self.disk.slow_us = chance.randint(20_000, 900_000)
-        self.scheduler.after(chance.randint(1, 30) * SECOND, self._disk_well)
-
     def _disk_well(self) -> None:
-        self.disk.failing, self.disk.slow_us = False, 0
+        self.troubles.well()
+
+    def _told(self, report: SinkReport) -> bool:
+        process = self.process
+        if process is None or not process.alive:
+            return False
+        process.deliver(lambda: process.put(report))
+        return True
 
     def _do_clock_step(self, chance: Random) -> None:
         self.clock.skew_ms = chance.choice((-3_000, -400, -60, 0, 60, 400, 3_000))
-
-    def _do_pause(self, chance: Random) -> None:
-        self.operator(OperatorCommand.PAUSE)
-        self.scheduler.after(chance.randint(5, 120) * SECOND, lambda: self.operator(OperatorCommand.RESUME))
-
-    def _do_kill(self, chance: Random) -> None:
-        self.operator(OperatorCommand.KILL)
-        self.scheduler.after(chance.randint(20, 120) * SECOND, self._acknowledge)
-
-    def _acknowledge(self) -> None:
-        """Ask until it is granted: an ack before flat is proven is refused."""
-        state = self._state()
-        if state is None or state.fsm.state is FsmState.EMERGENCY or state.wishes.killed:
-            self.operator(OperatorCommand.ACK)
-            if self.scheduler.now_ns < self.end_ns:
-                self.scheduler.after(20 * SECOND, self._acknowledge)
-
-    def _do_foreign_order(self, chance: Random) -> None:
-        """Another hand buys or sells a little on the same account, at the market."""
-        self._foreign += 1
-        params = {
-            "symbol": self.rules.symbols[0],
-            "side": chance.choice(("BUY", "SELL")),
-            "type": "MARKET",
-            "quantity": self.grid.quantity.text(chance.randint(1, 5)),
-            "newClientOrderId": f"web_{self.seed}_{self._foreign}",
-        }
-        self.rest.by_another_hand("POST", "/fapi/v1/order", params)
 
     def _opening(self) -> bool:
         """Is the account read for the first time? A transfer within that read has no defined owner."""

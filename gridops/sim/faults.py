@@ -33,6 +33,10 @@ class FaultRates:
     freeze: int = 0
     disk_fails: int = 0
     disk_slow: int = 0
+    disk_full: int = 0
+    """Free space is reported low, then no commit succeeds, then there is space again."""
+    power_cut: int = 0
+    """The machine goes dark and comes back with another boot; on a lossy disk without what was not synced."""
     clock_step: int = 0
     pause: int = 0
     """An operator pauses and resumes."""
@@ -71,6 +75,8 @@ STORM = FaultRates(
     freeze=5,
     disk_fails=2,
     disk_slow=2,
+    disk_full=1,
+    power_cut=1,
     clock_step=2,
     pause=1,
     kill=1,

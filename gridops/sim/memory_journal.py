@@ -1,10 +1,12 @@
 """A journal in memory with a disk's manners: commits take time, may fail, and a crash loses what was not committed.
 
-Implements the runtime's Journal port in virtual time. `DISK` outlives the process that writes; one `MemoryJournal` is
-one process's hold on it. It hashes nothing and tears nothing.
+Implements the runtime's Journal port in virtual time. `Disk` outlives the process that writes; one `MemoryJournal` is
+one process's hold on it. A `lossy` disk keeps its promises as SQLite's log does: a commit without a durable row reaches
+the plate later, and a power cut takes it away; a commit that failed may be found after a crash all the same. It hashes
+nothing, and tears no row: a torn page is real SQLite's to find.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from random import Random
 
 from gridops.errors import JournalError
@@ -13,6 +15,8 @@ from gridops.sim.scheduler import US, Scheduler
 
 MOST_QUEUED = 10_000
 RETRY_NS = 50_000 * US
+WRITEBACK_NS = 5_000_000 * US
+"""So long the machine keeps what nobody asked it to sync."""
 
 
 class MemoryToken:
@@ -36,16 +40,47 @@ class MemoryToken:
 
 
 class Disk:
-    """What survives: committed rows and checkpoints, in order."""
+    """What survives: committed rows and checkpoints, in order.
+
+    Who listens with `on_row` hears of a row when nothing can take it away any more.
+    """
 
     def __init__(self) -> None:
         self.rows: list[JournalRow] = []
         self.checkpoint: CheckpointRow | None = None
         self.failing = False
         self.slow_us = 0
+        self.lossy = False
+        self.lost = 0
+        """Committed rows and checkpoints that power cuts took."""
         self.on_row: list[Callable[[JournalRow], None]] = []
+        self._unsynced: list[JournalRow | CheckpointRow] = []
 
-    def keep(self, entry: JournalRow | CheckpointRow) -> None:
+    def keep(self, entries: Sequence[JournalRow | CheckpointRow]) -> bool:
+        """One commit. Is some of it not on the plate yet?"""
+        if not self.lossy:
+            for entry in entries:
+                self._put(entry)
+            return False
+        self._unsynced += entries
+        if any(isinstance(entry, CheckpointRow) or entry.durable for entry in entries):
+            self.sync()
+        return bool(self._unsynced)
+
+    def sync(self) -> None:
+        """All that is committed reaches the plate."""
+        entries, self._unsynced = self._unsynced, []
+        for entry in entries:
+            self._put(entry)
+
+    def power_cut(self, chance: Random) -> None:
+        """Of what was not synced a random beginning has reached the plate."""
+        kept = chance.randint(0, len(self._unsynced))
+        self.lost += len(self._unsynced) - kept
+        del self._unsynced[kept:]
+        self.sync()
+
+    def _put(self, entry: JournalRow | CheckpointRow) -> None:
         if isinstance(entry, CheckpointRow):
             # Rows below a checkpoint are never read again; dropping them keeps a long run small.
             self.checkpoint = entry
@@ -56,7 +91,8 @@ class Disk:
             told(entry)
 
     def tail(self) -> Tail:
-        """What recovery starts from."""
+        """What recovery starts from; a process that begins reads what the machine still holds."""
+        self.sync()
         rows = [InputRow(row.seq, row.wall_ms, row.kind, row.body) for row in self.rows]
         return Tail(checkpoint=self.checkpoint, rows=rows, torn=0)
 
@@ -98,11 +134,11 @@ class MemoryJournal:
         return sum(len(row.body) for row in self._disk.rows)
 
     def crash(self) -> None:
-        """The process died: a commit under way may or may not have reached the disk."""
+        """The process died: a commit under way may or may not have reached the disk, a lossy one's failed one too."""
         self._open = False
-        if self._busy and not self._disk.failing and self._chance.random() < 0.5:
-            for entry, _ in self._queue[: self._under_way]:
-                self._disk.keep(entry)
+        could = self._busy and (self._disk.lossy or not self._disk.failing)
+        if could and self._chance.random() < 0.5:
+            self._disk.keep([entry for entry, _ in self._queue[: self._under_way]])
         self._queue.clear()
 
     def _put(self, entry: JournalRow | CheckpointRow) -> Token:
@@ -144,8 +180,8 @@ class MemoryJournal:
 
     def _commit(self, count: int) -> None:
         done, self._queue = self._queue[:count], self._queue[count:]
-        for entry, _ in done:
-            self._disk.keep(entry)
+        if self._disk.keep([entry for entry, _ in done]):
+            self._scheduler.after(WRITEBACK_NS, self._disk.sync)
         for _, token in done:
             if token.settle(None):
                 self._callback(token)
