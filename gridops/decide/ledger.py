@@ -9,7 +9,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import compress, islice, pairwise
-from operator import le, lt
+from operator import le, lt, neg
 
 from gridops.decide.roundtrip_fills import Fills
 from gridops.domain.values import value
@@ -100,6 +100,9 @@ class Rows:
         """What fills did to the wallets: realised result, and fees in their own asset."""
         symbol, asset = fills.instrument.symbol, fills.instrument.settle_asset
         self._extend(Key(REALISED, symbol, asset), fills, fills.realised_e8)
+        if len(fills.assets) == 1:
+            self._extend(Key(COMMISSION, symbol, asset), fills, array("q", map(neg, fills.fee_e8)))
+            return
         for number, name in enumerate(fills.assets):
             paid = array(
                 "q", [-fee if of == number else 0 for fee, of in zip(fills.fee_e8, fills.fee_asset, strict=True)]
@@ -108,8 +111,10 @@ class Rows:
 
     def _extend(self, key: Key, fills: Fills, amounts: "array[int]") -> None:
         """Append a whole column; amounts of nothing, and changes that are no fill, moved no wallet."""
-        stream = self.streams.setdefault(key, Stream())
-        moved = [amount != 0 and ref >= 0 for amount, ref in zip(amounts, fills.trade_id, strict=True)]
+        stream, moved = self.streams.setdefault(key, Stream()), amounts
+        if min(fills.trade_id, default=0) < 0:
+            pairs = zip(amounts, fills.trade_id, strict=True)
+            moved = array("b", [amount != 0 and ref >= 0 for amount, ref in pairs])
         stream.ref.extend(compress(fills.trade_id, moved))
         stream.at_ms.extend(compress(fills.at_ms, moved))
         stream.amount_e8.extend(compress(amounts, moved))

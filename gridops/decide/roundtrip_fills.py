@@ -9,7 +9,7 @@ from bisect import bisect_right
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import islice
-from operator import le
+from operator import add, le, lt, mul, sub
 
 from gridops.domain.instrument import Instrument
 
@@ -122,8 +122,7 @@ class Fills:
         times, ids = self.at_ms, self.trade_id
         self.funding.sort()
         self.regimes.sort(key=lambda change: change[0])
-        names = zip(times, ids, strict=True)
-        if not all(map(le, names, zip(islice(times, 1, None), islice(ids, 1, None), strict=True))):
+        if not _rise(times, ids):
             order = sorted(range(len(self)), key=lambda i: (times[i], ids[i]))
             for name in COLUMNS:
                 column: array[int] = getattr(self, name)
@@ -132,10 +131,8 @@ class Fills:
 
     def slip(self) -> None:
         """Work out what every fill paid beyond its level and its mid."""
-        asked = zip(self.price, self.intended, self.sign, strict=True)
-        self.beyond_level = array("q", [(price - want) * way if want else 0 for price, want, way in asked])
-        seen = zip(self.price, self.mid2, self.sign, strict=True)
-        self.beyond_mid2 = array("q", [(2 * price - mid2) * way if mid2 else 0 for price, mid2, way in seen])
+        self.beyond_level = _beyond(self.price, self.intended, self.sign)
+        self.beyond_mid2 = _beyond(array("q", map(add, self.price, self.price)), self.mid2, self.sign)
 
     def opening(self, lots: int) -> tuple[int, Decimal]:
         """Ticks at which that many opening lots are entered, and what the rounding to a tick leaves, as money."""
@@ -155,6 +152,22 @@ class Fills:
         if name not in self.assets:
             self.assets.append(name)
         return self.assets.index(name)
+
+
+def _rise(times: "array[int]", ids: "array[int]") -> bool:
+    """Are they in order by both, the first before the second?"""
+    if all(map(le, times, islice(times, 1, None))) and all(map(lt, ids, islice(ids, 1, None))):
+        return True
+    names = zip(times, ids, strict=True)
+    return all(map(le, names, zip(islice(times, 1, None), islice(ids, 1, None), strict=True)))
+
+
+def _beyond(price: "array[int]", wanted: "array[int]", sign: "array[int]") -> "array[int]":
+    """How much worse each price was than the one wanted; nothing where none was."""
+    off = map(mul, map(sub, price, wanted), sign)
+    if 0 not in wanted:
+        return array("q", off)
+    return array("q", [each if want else 0 for each, want in zip(off, wanted, strict=True)])
 
 
 COLUMNS = (

@@ -4,8 +4,10 @@ Beside `roundtrip_read`, which folds them. Amounts stay text until they become w
 made only to be taken apart again. It knows shapes and no meaning.
 """
 
+from collections.abc import Sequence
 from decimal import Decimal
 from hashlib import sha256
+from operator import itemgetter
 
 import msgspec
 
@@ -158,7 +160,9 @@ FILLEDS = msgspec.json.Decoder(list[Filled])
 INCOMES = msgspec.json.Decoder(list[IncomeReply])
 
 
-_ZEROS = frozenset({"0", "0E-8", "0.00000000"})
+_NOTHING = "0.00000000"
+_ZEROS = frozenset({"0", "0E-8", _NOTHING})
+_NINTH = itemgetter(slice(8, 9))
 
 
 def whole_e8(text: str) -> int:
@@ -168,6 +172,22 @@ def whole_e8(text: str) -> int:
     if text[-9:-8] == ".":
         return int(text[:-9] + text[-8:])
     return e8(Decimal(text))
+
+
+def column_e8(texts: Sequence[str]) -> list[int]:
+    """The same of many amounts: at once where all are in the venue's own form or nothing."""
+    found = _uniform(texts)
+    if found is None:
+        found = _uniform([_NOTHING if text in _ZEROS else text for text in texts])
+    return [whole_e8(text) for text in texts] if found is None else found
+
+
+def _uniform(texts: Sequence[str]) -> list[int] | None:
+    """None when one of them has not exactly eight decimals."""
+    pieces = f"{','.join(texts)},".split(".")
+    if len(pieces) != len(texts) + 1 or set(map(_NINTH, pieces[1:])) != {","}:
+        return None
+    return list(map(int, "".join(pieces)[:-1].split(",")))
 
 
 def reference(tran_id: str) -> int:

@@ -5,9 +5,11 @@ that they can be compared. It decodes only the fields it wants, re-runs no step 
 """
 
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import islice
+from operator import lt
 from pathlib import Path
 
 import msgspec
@@ -88,11 +90,37 @@ class _Held:
     """What is known of one symbol while rows come in."""
 
     fills: Fills
-    ids: set[int] = field(default_factory=set)
+    ids: "_Ids" = field(default_factory=lambda: _Ids())
     position: int | None = None
     """By the engine, after the newest fill; None before the first."""
     waiting: list[wire.Fill] = field(default_factory=list)
     jumps: int = 0
+
+
+class _Ids:
+    """Trade ids that were booked. Those that rise are not looked up: a set of a million costs more than the fold."""
+
+    __slots__ = ("_known", "_newest", "_unread")
+
+    def __init__(self) -> None:
+        self._known: set[int] = set()
+        self._unread: list[Iterable[int]] = []
+        self._newest = 0
+
+    def __contains__(self, trade_id: int) -> bool:
+        return trade_id <= self._newest and not self.lack((trade_id,))
+
+    def lack(self, ids: Sequence[int]) -> bool:
+        """Is none of them known?"""
+        if ids[0] > self._newest and all(map(lt, ids, islice(ids, 1, None))):
+            return True
+        self._known.update(*self._unread)
+        self._unread.clear()
+        return self._known.isdisjoint(ids)
+
+    def update(self, ids: Sequence[int]) -> None:
+        self._unread.append(ids)
+        self._newest = max(self._newest, max(ids))
 
 
 class Fold:
@@ -101,6 +129,8 @@ class Fold:
     def __init__(self, account: str) -> None:
         self.history = History(account=account)
         self._orders: dict[str, int] = {"": OUTSIDE}
+        self._numbered = 1
+        """The next number of an order; some are never given."""
         self._held: dict[str, _Held] = {}
         self._read: dict[str, wire.Position] = {}
         self._read_ms = 0
@@ -264,7 +294,7 @@ class Fold:
         if fill.trade_id in held.ids:
             self._double(fill, said.position_lots, held)
             return
-        held.ids.add(fill.trade_id)
+        held.ids.update((fill.trade_id,))
         if said.position_lots - lots != held.position:
             self._jump(held, fill, said.position_lots - lots, venue_ms)
         held.position = said.position_lots
@@ -277,10 +307,10 @@ class Fold:
         held = self._held.get(traded.symbol)
         if held is None or held.position != traded.before:
             return False
-        return held.ids.isdisjoint(_longs(traded.trade_id))
+        return held.ids.lack(_longs(traded.trade_id))
 
     def _traded(self, traded: Traded) -> None:
-        held, orders = self._held[traded.symbol], self._orders
+        held = self._held[traded.symbol]
         fills, (tick, step) = held.fills, self._scale[traded.symbol]
         ids = _longs(traded.trade_id)
         held.ids.update(ids)
@@ -291,7 +321,7 @@ class Fold:
         fills.price.extend(_longs(traded.price, tick))
         fills.lots.extend(_longs(traded.lots, step))
         fills.level.frombytes(traded.level)
-        fills.order.extend([orders.setdefault(name, len(orders)) for name in traded.orders])
+        fills.order.extend(self._numbers(traded.orders))
         fills.fee_e8.frombytes(traded.fee_e8)
         numbers = [fills.asset_number(name) for name in traded.fee_assets]
         fills.fee_asset.extend(numbers * len(ids) if len(numbers) == 1 else numbers)
@@ -299,6 +329,11 @@ class Fold:
         fills.maker.frombytes(traded.maker)
         fills.mid2.extend(_longs(traded.mid2, tick))
         fills.intended.extend(_longs(traded.intended, tick))
+
+    def _numbers(self, orders: Sequence[str]) -> Iterable[int]:
+        """Equal for equal names."""
+        first, self._numbered = self._numbered, self._numbered + len(orders)
+        return map(self._orders.setdefault, orders, range(first, self._numbered))
 
     def _quoted(self, seen: Seen) -> None:
         marks = self.history.marks.get(seen.symbol)
@@ -310,7 +345,7 @@ class Fold:
 
     def _store(self, held: "_Held") -> None:
         """Move what waits into the columns, a column at a time: that is several times cheaper than fill by fill."""
-        fills, rows, orders = held.fills, held.waiting, self._orders
+        fills, rows = held.fills, held.waiting
         tick, step = self._scale[fills.instrument.symbol]
         fills.trade_id.extend([f.trade_id for f in rows])
         fills.at_ms.extend([f.at_ms for f in rows])
@@ -318,7 +353,7 @@ class Fold:
         fills.price.extend([f.price_ticks * tick for f in rows])
         fills.lots.extend([f.lots * step for f in rows])
         fills.level.extend([f.level for f in rows])
-        fills.order.extend([orders.setdefault(f.client_id, len(orders)) for f in rows])
+        fills.order.extend(self._numbers([f.client_id for f in rows]))
         fills.fee_e8.extend([wire.whole_e8(f.fee) for f in rows])
         numbers = {asset: fills.asset_number(asset) for asset in sorted({f.fee_asset for f in rows})}
         fills.fee_asset.extend([numbers[f.fee_asset] for f in rows])

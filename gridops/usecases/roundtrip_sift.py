@@ -8,8 +8,10 @@ one. The same is said of a page that cannot be decoded, so that the one row at f
 from array import array
 from collections.abc import Iterable, Iterator
 from itertools import accumulate
+from operator import add, mul
 
 import msgspec
+from msgspec.structs import astuple
 
 from gridops.decide.ledger import FROM_FILLS
 from gridops.usecases import roundtrip_fields as wire
@@ -26,6 +28,8 @@ _FILLED_AT = len(b'[["Filled",')
 _NO_MORE = len(b"],[]]")
 _HEADER, _REPORT = 60, 300
 """Bytes that the beginning of a row, and that of an order report's, take at least; a shorter one is taken by itself."""
+_TOGETHER = 125
+"""Rows whose remainders are searched at once for what has to be taken by itself."""
 
 
 class Seen(msgspec.Struct, array_like=True):
@@ -91,17 +95,22 @@ encode = msgspec.msgpack.Encoder().encode
 def sift(page: Iterable[StoredRow]) -> list[Part]:
     """Rows in order as parts in order."""
     parts: list[Part] = []
-    batch = _Batch()
-    for row in page:
-        if batch.take(row[2], row[3]):
-            batch.rows.append(row)
+    batch, rows = _Batch(), list(page)
+    for start in range(0, len(rows), _TOGETHER):
+        some = rows[start : start + _TOGETHER]
+        if batch.take_all(some):
+            batch.rows += some
             continue
-        parts += batch.parts()
-        batch = _Batch()
-        if parts and parts[-1].plain:
-            parts[-1] = _plain(parts[-1].first_seq, row, parts[-1].rows + 1)
-        else:
-            parts.append(_plain(row[0], row, 1))
+        for row in some:
+            if batch.take(row[2], row[3]):
+                batch.rows.append(row)
+                continue
+            parts += batch.parts()
+            batch = _Batch()
+            if parts and parts[-1].plain:
+                parts[-1] = _plain(parts[-1].first_seq, row, parts[-1].rows + 1)
+            else:
+                parts.append(_plain(row[0], row, 1))
     return parts + batch.parts()
 
 
@@ -117,6 +126,45 @@ class _Batch:
         self._views: list[bytes] = []
         self._fills: list[bytes] = []
         self._replies: list[bytes] = []
+
+    def take_all(self, rows: list[StoredRow]) -> bool:
+        """Keep what counts of many rows; False, and nothing kept, when each has to be looked at by itself."""
+        views: list[bytes] = []
+        fills: list[bytes] = []
+        replies: list[bytes] = []
+        rests: list[bytes] = []
+        for _, _, kind, body in rows:
+            if kind == "ViewChanged":
+                start = body.find(_VIEW, _HEADER)
+                stop = body.find(b"}}", start)
+                if start < 0 or stop < 0:
+                    return False
+                views.append(body[start + _VIEW_AT : stop + 1])
+                rests.append(body[stop:])
+                continue
+            if kind == "OrderReport":
+                start = body.find(_FIRST_FILLED, _REPORT)
+                if start >= 0:
+                    stop = body.find(b"}]", start) + 1
+                    fills.append(body[start + _FILLED_AT : stop])
+                    if len(body) - stop > _NO_MORE:
+                        rests.append(body[stop:])
+                    continue
+            if kind == "QueryReply":
+                listed = _income(body)
+                if listed is None:
+                    return False
+                replies.append(listed)
+                continue
+            if kind == "Boot" or not body.startswith(b"["):
+                return False
+            rests.append(body)
+        if not _all_silent(rests):
+            return False
+        self._views += views
+        self._fills += fills
+        self._replies += replies
+        return True
 
     def take(self, kind: str, body: bytes) -> bool:
         """Keep what counts of one row; False when it has to be taken by itself."""
@@ -136,17 +184,11 @@ class _Batch:
                 self._fills.append(body[start + _FILLED_AT : stop])
                 return True
         if kind == "QueryReply":
-            return self._reply(body)
+            listed = _income(body)
+            if listed is not None:
+                self._replies.append(listed)
+            return listed is not None
         return kind != "Boot" and _silent(body, 0)
-
-    def _reply(self, body: bytes) -> bool:
-        """An answer about income is the only one that is known here; any other may be an opening entry."""
-        start = body.find(_REPLY)
-        stored = body.find(b'"kind":"income"', start, start + 80) >= 0
-        if start < 0 or not stored or not _silent(body, body.rfind(b"},[")):
-            return False
-        self._replies.append(body[start + len(_REPLY) : body.rfind(b"},[") + 1])
-        return True
 
     def parts(self) -> list[Part]:
         """What the rows say; none without rows."""
@@ -164,6 +206,24 @@ class _Batch:
             return [plain]
         known = [each for each in traded if each is not None]
         return [Part(first[0], last[0], len(self.rows), last[1], False, seen, known, listed, covered_ms)]
+
+
+def _income(body: bytes) -> bytes | None:
+    """An answer about income is the only one that is known here; any other may be an opening entry."""
+    start = body.find(_REPLY)
+    stored = body.find(b'"kind":"income"', start, start + 80) >= 0
+    end = body.rfind(b"},[")
+    if start < 0 or not stored or not _silent(body, end):
+        return None
+    return body[start + len(_REPLY) : end + 1]
+
+
+def _all_silent(rests: list[bytes]) -> bool:
+    """None of the ends of rows holds what is accounted for, and each is the end of a row."""
+    said = b"\n".join(rests)
+    if b'"Note"' in said or _tells(said, 0):
+        return False
+    return not rests or (said.endswith(b"]") and said.count(b"]\n") == len(rests) - 1)
 
 
 def _tells(body: bytes, since: int) -> bool:
@@ -191,69 +251,73 @@ def _all(pieces: list[bytes]) -> bytes:
 def _seen(pieces: list[bytes]) -> Iterator[Seen]:
     views = wire.VIEWS.decode(_all(pieces))
     quoted = [each for each in views if each.bid_ticks and each.ask_ticks]
-    for symbol in sorted({each.symbol for each in quoted}):
-        held = [each for each in quoted if each.symbol == symbol]
-        times = _longs([each.book_event_ms for each in held])
-        yield Seen(symbol, times, _longs([each.bid_ticks + each.ask_ticks for each in held]))
+    by_symbol: dict[str, list[wire.View]] = {}
+    for each in quoted:
+        by_symbol.setdefault(each.symbol, []).append(each)
+    for symbol, held in sorted(by_symbol.items()):
+        _, bids, asks, times = zip(*map(astuple, held), strict=True)
+        yield Seen(symbol, _longs(times), _longs(map(add, bids, asks)))
 
 
 def _traded(pieces: list[bytes]) -> Iterator[Traded | None]:
-    booked = wire.FILLEDS.decode(_all(pieces))
-    for symbol in dict.fromkeys([each.fill.symbol for each in booked]):
-        yield _columns(symbol, [each for each in booked if each.fill.symbol == symbol])
+    by_symbol: dict[str, list[wire.Filled]] = {}
+    for each in wire.FILLEDS.decode(_all(pieces)):
+        by_symbol.setdefault(each.fill.symbol, []).append(each)
+    for symbol, booked in by_symbol.items():
+        yield _columns(symbol, booked)
 
 
 def _columns(symbol: str, booked: list[wire.Filled]) -> Traded | None:
     """None when a trade is among them twice or the position moved otherwise."""
-    rows = [each.fill for each in booked]
-    ids = [f.trade_id for f in rows]
-    signs = [1 if f.side == "BUY" else -1 for f in rows]
-    lots = [f.lots for f in rows]
+    every = [astuple(each.fill) for each in booked]
+    (
+        _, ids, orders, sides, levels, prices, lots, fees, assets, realised, makers, times, mid2, intended
+    ) = zip(*every, strict=True)  # fmt: skip
+    signs = [1 if side == "BUY" else -1 for side in sides]
     first = booked[0].position_lots - lots[0] * signs[0]
-    moved = accumulate(map(int.__mul__, lots, signs), initial=first)
+    moved = accumulate(map(mul, lots, signs), initial=first)
     next(moved)
     if len(set(ids)) < len(ids) or list(moved) != [each.position_lots for each in booked]:
         return None
-    assets = [f.fee_asset for f in rows]
     names = list(dict.fromkeys(assets))
     return Traded(
         symbol=symbol,
         before=first,
         after=booked[-1].position_lots,
-        orders=[f.client_id for f in rows],
-        fee_assets=names if len(names) == 1 else assets,
+        orders=list(orders),
+        fee_assets=names if len(names) == 1 else list(assets),
         trade_id=_longs(ids),
-        at_ms=_longs([f.at_ms for f in rows]),
+        at_ms=_longs(times),
         sign=array("b", signs).tobytes(),
-        price=_longs([f.price_ticks for f in rows]),
+        price=_longs(prices),
         lots=_longs(lots),
-        level=_longs([f.level for f in rows]),
-        fee_e8=_longs([wire.whole_e8(f.fee) for f in rows]),
-        realised_e8=_longs([wire.whole_e8(f.realised) for f in rows]),
-        maker=array("b", [f.maker for f in rows]).tobytes(),
-        mid2=_longs([f.decision_mid2 for f in rows]),
-        intended=_longs([f.intended_ticks for f in rows]),
+        level=_longs(levels),
+        fee_e8=_longs(wire.column_e8(fees)),
+        realised_e8=_longs(wire.column_e8(realised)),
+        maker=array("b", makers).tobytes(),
+        mid2=_longs(mid2),
+        intended=_longs(intended),
     )
 
 
 def _listed(pieces: list[bytes]) -> tuple[list[Listed], int]:
     """Streams in the order they were met, and when complete income was asked for last."""
-    streams: dict[tuple[str, str, str], list[tuple[int, int, int]]] = {}
-    covered_ms = 0
-    whole = wire.whole_e8
-    for reply in wire.INCOMES.decode(_all(pieces)):
-        if not reply.ok:
-            continue
-        if reply.complete:
-            covered_ms = max(covered_ms, reply.started_ms)
-        for row in reply.incomes:
-            amount = whole(row.amount)
-            if amount:
-                kind = row.income_type
-                ref = (row.trade_id if kind in FROM_FILLS else row.tran_id) or row.tran_id
-                names = (kind, row.symbol, row.asset)
-                held = streams.get(names)
-                if held is None:
-                    held = streams[names] = []
-                held.append((int(ref), row.at_ms, amount))
-    return [Listed(*names, *map(_longs, zip(*held, strict=True))) for names, held in streams.items()], covered_ms
+    told = [reply for reply in wire.INCOMES.decode(_all(pieces)) if reply.ok]
+    covered_ms = max([reply.started_ms for reply in told if reply.complete], default=0)
+    rows = [astuple(each) for reply in told for each in reply.incomes]
+    if not rows:
+        return [], covered_ms
+    kinds, trans, symbols, assets, amounts, times, trades = zip(*rows, strict=True)
+    moved = wire.column_e8(amounts)
+    places: dict[tuple[str, str, str], list[int]] = {}
+    for place, names in enumerate(zip(kinds, symbols, assets, strict=True)):
+        if moved[place]:
+            places.setdefault(names, []).append(place)
+    found = []
+    for names, held in places.items():
+        refs = (
+            [trades[each] or trans[each] for each in held] if names[0] in FROM_FILLS else [trans[each] for each in held]
+        )
+        columns = (map(int, refs), [times[each] for each in held], [moved[each] for each in held])
+        found.append(Listed(*names, *map(_longs, columns)))
+    return found, covered_ms

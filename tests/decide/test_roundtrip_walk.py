@@ -1,6 +1,6 @@
 """Trips folded a stretch of rows at a time add up to what trips folded one by one add up to, and leave equal books."""
 
-import copy
+import random
 from decimal import Decimal
 from typing import Any
 
@@ -12,40 +12,37 @@ from gridops.decide.roundtrip_marks import Marks
 from gridops.decide.roundtrip_pairing import NEVER_MS, Pairing
 from gridops.decide.roundtrip_totals import KEYS, Tally
 from gridops.decide.roundtrip_trip import Trip
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from tests.decide.roundtrip_kit import START_MS, Made, columns, flows
-from tests.effort import examples
-
-RATES = {"BNB": Decimal("612.5")}
+from tests.decide.roundtrip_kit import START_MS, Made, columns
 
 
-@st.composite
-def grids(draw: st.DrawFn) -> list[Made]:
-    """Mostly whole fills of one size, as a grid makes them, with fees in one asset; now and then something else."""
+def _made(chance: random.Random, style: str) -> list[Made]:
+    """Fills of one size as a grid makes them (`grid`), with others among them (`mixed`), or of any kind (`wild`)."""
     made: list[Made] = []
-    at_ms, size = START_MS, draw(st.integers(1, 3))
-    for number in range(1, draw(st.integers(1, 60)) + 1):
-        at_ms += draw(st.sampled_from([0, 60, 60, 900, 3_600_000]))
-        sign = draw(st.sampled_from([1, -1]))
-        odd = draw(st.integers(0, 15)) == 0
-        price = 600_000 + draw(st.integers(-50, 50))
+    at_ms, strange = START_MS, {"grid": 0.0, "mixed": 0.15, "wild": 1.0}[style]
+    for number in range(1, 241):
+        at_ms += chance.choice([0, 60, 60, 700, 7_000] if chance.random() < 0.98 else [3_600_000])
+        odd = chance.random() < strange
+        order = chance.randint(0, 6) if odd else number + 6
+        sign = (1 if order % 2 else -1) if odd and order else chance.choice([1, -1])
+        level = -sign * chance.randint(1, 4) if order else 0
+        price = 600_000 + chance.randint(-50, 50)
         made.append(
             Made(
-                number, at_ms, sign, price, draw(st.integers(1, 5)) if odd else size,
-                0 if odd else -sign * draw(st.integers(1, 3)), draw(st.integers(0, 3)) if odd else number + 3,
-                fee_e8=draw(st.sampled_from([0, 12_345])),
-                fee_asset="BNB" if draw(st.integers(0, 40)) == 0 else "USDT",
-                maker=draw(st.booleans()), mid2=draw(st.sampled_from([0, 2 * price + 3])), intended=price + 1,
+                number, at_ms, sign, price, chance.randint(1, 5) if odd else 2, level, order,
+                fee_e8=chance.choice([0, 7, 12_345]), fee_asset="BNB" if odd and chance.random() < 0.1 else "USDT",
+                maker=chance.random() < 0.8, mid2=chance.choice([0, 2 * price + 3]),
+                intended=chance.choice([0, price + 1]),
             )
         )  # fmt: skip
     return made
 
 
-def _marks(seen: list[tuple[int, int]]) -> Marks:
+def _marks(chance: random.Random, made: list[Made]) -> Marks:
+    """Mids around most fills, none around others."""
     marks = Marks()
-    for after_ms, move in seen:
-        marks.add(START_MS + after_ms, 1_200_000 + move)
+    for each in made:
+        for _ in range(chance.choice([0, 0, 1, 6])):
+            marks.add(each.at_ms + chance.randint(-900, 11_000), 1_200_000 + chance.randint(-90, 90))
     marks.close()
     return marks
 
@@ -77,30 +74,25 @@ def _one_by_one(pairing: Pairing, until_ms: int, tallies: dict[bool, Tally], law
     return trips
 
 
-@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    made=st.one_of(grids(), grids(), flows()),
-    seen=st.lists(st.tuples(st.integers(0, 30_000), st.integers(-90, 90)), max_size=40),
-    paid=st.lists(st.tuples(st.integers(0, 20_000), st.integers(-50, 50)), max_size=2),
-    opening=st.sampled_from([0, 0, 2, -1]),
-    by=st.sampled_from(sorted(KEYS)),
-    rates=st.sampled_from([{}, RATES]),
-    rows=st.sampled_from([1, 5, 1_000]),
-    cut=st.integers(0, 20_000),
-)
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("style", ["grid", "mixed", "wild"])
 def test_stretches_add_up_to_what_single_trips_add_up_to(
-    monkeypatch: pytest.MonkeyPatch, made: list[Made], seen: list[tuple[int, int]], paid: list[tuple[int, int]],
-    opening: int, by: str, rates: dict[str, Decimal], rows: int, cut: int,
-) -> None:  # fmt: skip
-    monkeypatch.setattr(roundtrip_walk, "ROWS", rows)
+    monkeypatch: pytest.MonkeyPatch, seed: int, style: str
+) -> None:
+    chance = random.Random(seed)
+    monkeypatch.setattr(roundtrip_walk, "ROWS", chance.choice([3, 50, 1_000]))
     monkeypatch.setattr(roundtrip_totals, "MOST_STRETCHES", 6)
-    fills = columns(made, [(START_MS + after_ms, amount) for after_ms, amount in paid], opening=opening)
-    fills.regimes += [(START_MS - 1, "range"), (START_MS + 9_000, "trend")]
-    marks = _marks(seen)
+    made = _made(chance, style)
+    span_ms = made[-1].at_ms - START_MS
+    paid = [(START_MS + chance.randint(0, span_ms), chance.randint(-50, 50)) for _ in range(seed % 3)]
+    fills = columns(made, paid, opening=chance.choice([0, 0, 2, -1]))
+    fills.regimes += [(START_MS - 1, "range"), (START_MS + span_ms // 2, "trend")]
+    marks, by = _marks(chance, made), list(KEYS)[seed % len(KEYS)]
+    rates = {"BNB": Decimal("612.5")} if seed % 2 else {}
     sides = [(Pairing(fills, marks), {False: Tally(rates, KEYS[by]), True: Tally(rates)}, Laws()) for _ in range(2)]
     trips: list[Trip] = []
     plain: list[tuple[int, ...]] = []
-    for until_ms in (START_MS + cut, NEVER_MS):
+    for until_ms in (START_MS + span_ms // 3, NEVER_MS):
         trips += _one_by_one(sides[0][0], until_ms, *sides[0][1:])
         plain += _by_stretches(sides[1][0], until_ms, *sides[1][1:])
         one, other = sides
@@ -108,7 +100,7 @@ def test_stretches_add_up_to_what_single_trips_add_up_to(
         assert (other[0].next_row, other[0].funded) == (one[0].next_row, one[0].funded)
         for episode in (False, True):
             assert _told(other[1][episode]) == _told(one[1][episode])
-        assert repr(copy.copy(other[2])) == repr(one[2])
+        assert repr(other[2]) == repr(one[2])
     owned = {tuple(row for row, _, _ in trip.slices) for trip in trips if not trip.episode}
     assert owned.issuperset(plain)
 
