@@ -19,11 +19,11 @@ FEWEST = 40
 MUTATIONS = {each["name"]: each for each in tomllib.loads((ROOT / "fixtures/mutations.toml").read_text())["mutation"]}
 
 
-def _run(tree: Path, tests: str) -> "subprocess.CompletedProcess[str]":
+def _run(tree: Path, tests: str, within_s: float = 300) -> "subprocess.CompletedProcess[str]":
     path = os.pathsep.join((str(tree), str(tree / "commands")))
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", *tests.split()],
-        cwd=tree, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, timeout=300,
+        cwd=tree, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, timeout=within_s,
     )  # fmt: skip
 
 
@@ -35,7 +35,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         shutil.copytree(ROOT / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", copy)
     tests = sorted({name for each in MUTATIONS.values() for name in each["tests"].split()})
-    clean = _run(copy, " ".join(tests))
+    clean = _run(copy, " ".join(tests), within_s=850)
     assert clean.returncode == 0, clean.stdout[-2_000:]
     yield copy
     shutil.rmtree(copy)
@@ -50,7 +50,7 @@ def test_the_list_is_long_enough_and_names_what_exists() -> None:
 
 
 @pytest.mark.nightly
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1_200)
 @pytest.mark.parametrize("name", list(MUTATIONS))
 def test_a_planted_fault_turns_the_suite_red(name: str, tree: Path) -> None:
     fault = MUTATIONS[name]

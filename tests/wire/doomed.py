@@ -2,7 +2,8 @@
 
 A place is a call site (module, function and what is called there), a moment beside the call, and the state the engine
 is in. `DOOM_MET` names the file that takes every place met, with its count at each power of two. The file `DOOM` holds
-the place to die at and the how-manieth time, as JSON; it is read at the start and at SIGUSR1. Nothing that decides is
+the place to die at and the how-manieth time, as JSON; it is read at the start and at SIGUSR1. A checkpoint follows
+`DOOM_CHECKPOINTS` inputs. Nothing that decides is
 touched: primitives of the operating system, of SQLite and of the HTTP client are wrapped, and the few methods through
 which frames and requests of operators pass.
 """
@@ -249,7 +250,7 @@ def watch_engine(doom: Doom) -> None:
 
     LiveLoop.__init__ = begun  # type: ignore[assignment, method-assign]
     engine.Engine.handle = handled  # type: ignore[method-assign]
-    engine.CHECKPOINT_EVERY = 40
+    engine.CHECKPOINT_EVERY = int(os.environ.get("DOOM_CHECKPOINTS", "40"))
 
 
 def extend_keys_often() -> None:

@@ -292,11 +292,19 @@ def _faults(bench: Bench, since: int) -> list[str]:
 
 
 def _settled_differences(bench: Bench) -> list[str]:
-    """What still differs when nothing was under way any more: a fill or a commit may be, at any one look."""
+    """What differs at every look: a fill, a commit or a request may be under way at any one of them."""
     until_s = time.monotonic() + EQUAL_WITHIN_S
-    while (found := differences(bench)) and time.monotonic() < until_s:
-        time.sleep(0.2)
-    return found
+    lasting: dict[str, str] | None = None
+    while lasting is None or (lasting and time.monotonic() < until_s):
+        found = {_subject(line): line for line in differences(bench)}
+        lasting = {subject: line for subject, line in found.items() if lasting is None or subject in lasting}
+        time.sleep(0.2 if lasting else 0.0)
+    return list(lasting.values())
+
+
+def _subject(line: str) -> str:
+    """An order by its name; of anything else the kind, as its figures move."""
+    return line if line.startswith("order ") else line.split()[0]
 
 
 def twice(requests: list[dict[str, Any]]) -> list[str]:

@@ -1,72 +1,82 @@
-"""Deaths at every call site of one state, and at random ones: what the night's three files share."""
+"""Deaths at every call site of one state, and at random ones: what the night's files share."""
 
 import os
 import time
+from itertools import count
 from pathlib import Path
 from random import Random
 
 from tests.wire.call_sites import FIRST_START, REACHED
-from tests.wire.harness import Bench
-from tests.wire.kill_scenes import Place, come_back, die_at, met, open_bench, play, scene_of
+from tests.wire.kill_scenes import Place, Tally, come_back, die_at, met, open_bench, play, scene_of
 
 SEED = int(os.environ.get("KILL_SEED", "0")) or time.time_ns() % 1_000_000
+PER_ACCOUNT = 8
+"""Deaths of one account: each comparison reads its whole journal."""
+_NUMBERS = count()
 
 
 def every_site_of(folder: Path, state: str) -> None:
     """Meet what the state's scene meets, then die once at each of its sites, at a moment and a time by chance."""
     chance = Random(f"{SEED} {state}")
-    with open_bench(folder) as bench:
-        counts = _looked(folder, state, bench)
-        lacking = sorted(
-            site
-            for site, states in REACHED.items()
-            if state in states.split() and site not in counts and site not in FIRST_START
-        )
-        deaths = []
-        for site in sorted(counts.keys() - set(FIRST_START)):
-            place, most = chance.choice(counts[site])
-            deaths.append((place, chance.randint(1, max(1, most // 2))))
-        tally = die_at(bench, deaths)
+    counts = _looked(folder, state)
+    wanted = {site for site, states in REACHED.items() if state in states.split()} - set(FIRST_START)
+    deaths = []
+    for site in sorted(counts.keys() - set(FIRST_START)):
+        place, most = chance.choice(counts[site])
+        deaths.append((place, chance.randint(1, max(1, most // 2))))
+    tally = _die(folder, deaths)
     tally.show(f"seed {SEED}, {state}, {len(deaths)} sites")
     assert tally.wrong == []
-    assert lacking == [], "the scene no longer reaches these"
-    assert len(tally.missed) * 20 <= len(deaths), tally.missed
+    assert sorted(wanted - counts.keys()) == [], "the scene no longer reaches these"
+    assert len(tally.missed) * 10 <= len(deaths), tally.missed
 
 
-def random_points(folder: Path, state: str, count: int) -> None:
+def random_points(folder: Path, state: str, points: int) -> None:
     """Die at so many places of the state's scene, each place as likely as another."""
     chance = Random(f"{SEED} {state} points")
-    with open_bench(folder) as bench:
-        places = [each for held in _looked(folder, state, bench).values() for each in held]
-        deaths = [(place, chance.randint(1, max(1, most // 2))) for place, most in chance.choices(places, k=count)]
-        tally = die_at(bench, [each for each in deaths if each[0].site not in FIRST_START])
-    tally.show(f"seed {SEED}, {count} points of {state}")
+    places = [each for site, held in _looked(folder, state).items() if site not in FIRST_START for each in held]
+    deaths = [(place, chance.randint(1, max(1, most // 2))) for place, most in chance.choices(places, k=points)]
+    tally = _die(folder, deaths)
+    tally.show(f"seed {SEED}, {points} points of {state}")
     assert tally.wrong == []
 
 
 def first_starts(folder: Path) -> None:
     """Die where only the first start of an account comes by, each on a new account."""
-    wrong = []
-    for number, site in enumerate(FIRST_START):
-        for moment in ("before", "after"):
-            home = folder / f"{number}-{moment}"
-            home.mkdir()
-            with open_bench(home) as bench:
-                tally = die_at(bench, [(Place(site=site, moment=moment, state="STARTING"), 1)])
-            assert not tally.missed, tally.missed
-            wrong += tally.wrong
-    print(f"first starts: {2 * len(FIRST_START)} deaths, {len(wrong)} wrong")
-    assert wrong == []
+    places = [
+        Place(site=site, moment=moment, state="STARTING") for site in FIRST_START for moment in ("before", "after")
+    ]
+    tally = _die(folder, [(place, 1) for place in places], per_account=1)
+    tally.show("first starts")
+    assert tally.wrong == [] and tally.missed == []
 
 
-def _looked(folder: Path, state: str, bench: Bench) -> dict[str, list[tuple[Place, int]]]:
+def _die(folder: Path, deaths: list[tuple[Place, int]], per_account: int = PER_ACCOUNT) -> Tally:
+    whole = Tally(missed=[], returns=[], wrong=[])
+    for first in range(0, len(deaths), per_account):
+        with open_bench(_account(folder)) as bench:
+            tally = die_at(bench, deaths[first : first + per_account])
+        whole.missed.extend(tally.missed)
+        whole.returns.extend(tally.returns)
+        whole.wrong.extend(tally.wrong)
+    return whole
+
+
+def _account(folder: Path) -> Path:
+    inside = folder / f"account{next(_NUMBERS)}"
+    inside.mkdir()
+    return inside
+
+
+def _looked(folder: Path, state: str) -> dict[str, list[tuple[Place, int]]]:
     """Site -> its places in this state, with how often each is met, of one scene in which nobody dies."""
-    play(bench, state, None)
-    engine, back = come_back(bench)
-    engine.kill()
-    assert back.faults == ()
+    inside = _account(folder)
+    with open_bench(inside) as bench:
+        if state == "STARTING":
+            come_back(bench)[0].kill()
+        play(bench, state, None)
     found: dict[str, list[tuple[Place, int]]] = {}
-    for place, most in sorted(met(folder).items(), key=str):
+    for place, most in sorted(met(inside).items(), key=str):
         if scene_of(place) == state:
             found.setdefault(place.site, []).append((place, most))
     return found
