@@ -85,14 +85,15 @@ class _Watch:
         if process is None:
             return
         gc.collect()
-        parts = [day, day.scheduler, day.clock, day.core, day.judge, day.disk, day.rest, day.calendar, day.source]
+        judges = [day.judge, day.judge.intents, day.judge.rows, day.judge.asks]
+        parts = [day, day.scheduler, day.clock, day.core, day.disk, day.rest, day.calendar, day.source, *judges]
         found = Hour(
             hour=day.scheduler.now_ns / HOUR_NS,
             rss=resident(),
             engine=held_bytes((process, process.engine, process.adapter), parts),
             state=len(encode_state(process.engine.state)),
             venue=held_bytes((day.core,), parts),
-            judge=held_bytes((day.judge,), parts),
+            judge=held_bytes(judges, parts),
             disk=held_bytes((day.disk,), parts),
             rows=self._rows,
             journal=self._bytes,
