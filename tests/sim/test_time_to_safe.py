@@ -26,8 +26,15 @@ def _feed_stops(stage: Stage) -> Callable[[], None]:
 
 
 def _user_closes(stage: Stage) -> Callable[[], None]:
+    """Closed until it is healed: a report that is owed would have it connected again within a second."""
+    stage._deaf = lambda _venue: None  # type: ignore[assignment, method-assign]
     stage._drop_user("closed by the venue")
-    return stage._connect_user
+
+    def heal() -> None:
+        del stage._deaf
+        stage._connect_user()
+
+    return heal
 
 
 def _lease_lost(stage: Stage) -> Callable[[], None]:
