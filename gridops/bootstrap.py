@@ -36,6 +36,7 @@ from gridops.adapters.record_sinks import GuardedSink, engine_sinks
 from gridops.adapters.redaction import Secrets
 from gridops.adapters.reserve_file import ReserveFile
 from gridops.adapters.service_notify import ServiceNotify
+from gridops.adapters.tended import Tended, Work
 from gridops.adapters.traceback_hooks import install_hooks
 from gridops.config import Loaded
 from gridops.domain.effects import Answer, Finish
@@ -253,13 +254,11 @@ class LiveGraph:
             manager = ServiceNotify(self._options.environment)
             manager.ready(_ready(loop.engine.state).detail)
             stack.callback(manager.stopping, "leaving")
-            watchers = [asyncio.create_task(work) for work in self._watchers(loop, manager)]
+            watchers = self._watchers(loop, manager)
             try:
                 finish = await loop.run()
             finally:
-                for watcher in watchers:
-                    watcher.cancel()
-                await asyncio.gather(*watchers, return_exceptions=True)
+                await asyncio.gather(*(watcher.leave() for watcher in watchers))
             self._session_over(finish)
         return self._report(finish)
 
@@ -430,19 +429,21 @@ class LiveGraph:
             running.add_signal_handler(number, stop, number)
         running.add_signal_handler(signal.SIGHUP, lambda: None)
 
-    def _watchers(self, loop: LiveLoop, manager: ServiceNotify) -> list[Any]:
-        work: list[Any] = [
-            run_watchers.watchdog(manager, step_age_check(lambda: self._step_age_ms(loop), STEP_AGE_LIMIT_MS))
-        ]
-        if self._options.duration_s is not None:
-            work.append(run_watchers.duration(self._options.duration_s, loop.put))
-        if self._session.handle is not None:
-            work.append(run_watchers.market(self._session.handle, loop.put))
-        if self._settings.operations.min_free_mb:
-            work.append(run_watchers.disk(self._home.root, self._settings.operations.min_free_mb * 1_000_000, loop.put))
-        if self._options.on_progress is not None:
-            work.append(run_watchers.show(lambda: loop.engine.state, self._options.on_progress))
-        return work
+    def _watchers(self, loop: LiveLoop, manager: ServiceNotify) -> list[Tended]:
+        """Each goes on until it has said what it is for; one that dies before is begun again, and the log tells it."""
+        watch, options = run_watchers, self._options
+        healthy = step_age_check(lambda: self._step_age_ms(loop), STEP_AGE_LIMIT_MS)
+        work: dict[str, Work] = {"watchdog": lambda: watch.watchdog(manager, healthy)}
+        if (seconds := options.duration_s) is not None:
+            ends_s = time.monotonic() + seconds
+            work["duration"] = lambda: watch.duration(max(0.0, ends_s - time.monotonic()), loop.put)
+        if (handle := self._session.handle) is not None:
+            work["market end"] = lambda: watch.market(handle, loop.put)
+        if limit := self._settings.operations.min_free_mb * 1_000_000:
+            work["disk"] = lambda: watch.disk(self._home.root, limit, loop.put)
+        if (on_progress := options.on_progress) is not None:
+            work["progress"] = lambda: watch.show(lambda: loop.engine.state, on_progress)
+        return [Tended(name, begin, endless=False) for name, begin in work.items()]
 
     def _step_age_ms(self, loop: LiveLoop) -> int:
         return (self._clock.boot_ns() - loop.outbox.last_step_ns) // 1_000_000

@@ -84,6 +84,8 @@ class CommitQueue:
         with self._wake:
             if self._closing:
                 raise JournalError(f"{self._path} is closed")
+            if not self._thread.is_alive():
+                raise JournalError(f"nothing writes to {self._path} any more", hint="stop the engine and start it anew")
             if len(self._queue) >= MOST_QUEUED:
                 hint = "the disk does not take rows: check its space and health"
                 raise JournalError(f"{MOST_QUEUED} rows wait for {self._path}", hint=hint) from self.last_error

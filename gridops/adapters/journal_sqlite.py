@@ -43,6 +43,8 @@ class SqliteJournal:
         self._clock_ms = clock_ms
         self._last_seq = _last_seq(tail)
         self._run_number: int | None = None
+        self._row_missing = False
+        """A row was refused: nothing may follow it, or a replay would miss what it held."""
         self._queue = CommitQueue(path, batches)
 
     @property
@@ -60,15 +62,24 @@ class SqliteJournal:
         return self._tail
 
     def append(self, row: JournalRow) -> CommitToken:
-        """Queue a row; see the port. Raises JournalError when full or closed, ValueError when seq does not grow."""
+        """Queue a row; see the port. ValueError when seq does not grow.
+
+        JournalError when the queue is full, closed or served by nobody, and from then on for every row.
+        """
+        self._refuse_a_gap()
         if self._last_seq is not None and row.seq <= self._last_seq:
             raise ValueError(f"row {row.seq} after row {self._last_seq}")
-        token = self._queue.put(row, CommitToken(row.seq, durable=row.durable))
+        try:
+            token = self._queue.put(row, CommitToken(row.seq, durable=row.durable))
+        except JournalError:
+            self._row_missing = True
+            raise
         self._last_seq = row.seq
         return token
 
     def checkpoint(self, row: CheckpointRow) -> CommitToken:
         """Queue a checkpoint of the state after the last appended row; ValueError when it is of another row."""
+        self._refuse_a_gap()
         if self._last_seq is not None and row.seq != self._last_seq:
             raise ValueError(f"checkpoint of {row.seq} after row {self._last_seq}")
         token = self._queue.put(row, CommitToken(row.seq, durable=True))
@@ -127,6 +138,11 @@ class SqliteJournal:
         """Commit what can be committed within 10 s and let the file go. Idempotent."""
         if self._queue.close():
             close_quietly(self._connection)
+
+    def _refuse_a_gap(self) -> None:
+        if self._row_missing:
+            message = f"{self.path} ends with row {self._last_seq}: a later one was refused"
+            raise JournalError(message, hint="stop the engine and start it anew")
 
     def bytes_used(self) -> int:
         """Return the size on disk in bytes, write-ahead log included."""

@@ -15,10 +15,22 @@ Work = Callable[[], Coroutine[Any, Any, None]]
 
 
 class Tended:
-    """Keeps one work going from its making until `leave`. `lost(reason)` is called once for each end."""
+    """Keeps one work going from its making until `leave`. `lost(reason)` is called once for each end.
 
-    def __init__(self, name: str, work: Work, lost: Callable[[str], None], *, again_s: float = AGAIN_S) -> None:
+    A work that is not `endless` has done its part when it returns; only what cuts it short begins it again.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        work: Work,
+        lost: Callable[[str], None] = lambda _: None,
+        *,
+        endless: bool = True,
+        again_s: float = AGAIN_S,
+    ) -> None:
         self._name, self._work, self._lost, self._again_s = name, work, lost, again_s
+        self._endless = endless
         self._loop = asyncio.get_running_loop()
         self._leaving = False
         self._timer: asyncio.TimerHandle | None = None
@@ -38,7 +50,7 @@ class Tended:
         self._task.add_done_callback(self._ended)
 
     def _ended(self, task: "asyncio.Task[None]") -> None:
-        if self._leaving:
+        if self._leaving or not (self._endless or task.cancelled() or task.exception()):
             return
         self._timer = self._loop.call_later(self._again_s, self._start)
         error = None if task.cancelled() else task.exception()

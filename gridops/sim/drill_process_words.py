@@ -102,6 +102,16 @@ COMMAND_EXPECTS: Mapping[str, Word] = {
 _WITHIN = Arg("seconds", "at most this long after `since`", required=True)
 _SINCE = Arg("text", "a step's name, `start` or `fault`", default="fault")
 _ENGINE = Arg("integer", "which engine, in the order of their starts, from 1; 0 = the newest", 0)
+PARTS = (
+    "user stream",
+    "public stream",
+    "market stream",
+    "UserStream._keep_key",
+    "market end",
+    "disk",
+    "thread journal",
+)
+"""What of an engine can be ended alone: tasks by name or by the coroutine they run, threads by name."""
 SIGNALS = ("SIGSTOP", "SIGCONT", "SIGTERM", "SIGINT", "SIGHUP", "SIGKILL")
 
 WIRE_VERBS: Mapping[str, Word] = {
@@ -115,6 +125,10 @@ WIRE_VERBS: Mapping[str, Word] = {
     ),
     "signal": Word("sends a signal", {"number": Arg("word", "which", required=True, words=SIGNALS), "engine": _ENGINE}),
     "freeze": Word("SIGSTOP, and SIGCONT later", {"for_s": Arg("seconds", "how long", required=True)}),
+    "part_dies": Word(
+        "a bug ends one task or thread inside the engine",
+        {"part": Arg("word", "which", required=True, words=PARTS)},
+    ),
     "disk_full": Word(
         "the system lets the engine's files grow no further", {"for_s": Arg("seconds", "how long", required=True)}
     ),
@@ -164,6 +178,32 @@ WIRE_EXPECTS: Mapping[str, Word] = {
     ),
     "nothing_rests": Word("by the oracle, no own order rests at the end", {}),
     "flat": Word("by the oracle, the position is zero at the end", {}),
+    "fills": Word(
+        "by the oracle, own orders filled",
+        {"since": _SINCE, "least": Arg("integer", "how often", 1)},
+    ),
+    "connects": Word(
+        "by the oracle, stream sockets are opened, over all",
+        {
+            "since": _SINCE,
+            "for_s": Arg("seconds", "how long it is counted", required=True),
+            "least": Arg("integer", "how many", 0),
+            "most": Arg("integer", "how many", required=True),
+        },
+    ),
+    "asks_only": Word(
+        "by the oracle, no request of the engine goes elsewhere",
+        {"since": _SINCE, "path": Arg("text", "what each path begins with", required=True)},
+    ),
+    "asks": Word(
+        "by the oracle, requests arrive",
+        {
+            "since": _SINCE,
+            "method": Arg("word", "of the requests", required=True, words=("GET", "POST", "PUT", "DELETE")),
+            "path": Arg("text", "part of the path", required=True),
+            "least": Arg("integer", "how many", 1),
+        },
+    ),
     "exits": Word(
         "an engine ends with this code",
         {"engine": _ENGINE, "code": Arg("integer", "exit code; -9 = SIGKILL", required=True, low=Decimal(-64))},

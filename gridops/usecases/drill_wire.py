@@ -22,6 +22,7 @@ from gridops.errors import ConfigError, Refused, VenueUnavailable
 from gridops.sim.drill_process_words import ATTACHED
 from gridops.sim.drill_run import DrillReport, Moved
 from gridops.sim.drill_spec import Cue, Drill, Step, draw, drawn
+from gridops.usecases import drill_inside
 from gridops.usecases.drill_bench import ACCOUNT, Bench, BenchFailed, Engine
 from gridops.usecases.drill_report import process_report
 from gridops.usecases.drill_wire_verdict import Fact, judge, moves
@@ -46,7 +47,9 @@ def run_wire_drill(drill: Drill, seed: int, said: Callable[[str], None]) -> Dril
         settings = {f"GRIDOPS_{key.upper().replace('.', '__')}": str(held) for key, held in drill.settings.items()}
         with Bench(Path(folder), speed=_SPEED, **settings) as bench:
             stage = Stage(venue=bench.venue, home=bench.home, bench=bench)
-            bench.start()
+            if any(step.do == "part_dies" for step in drill.steps):
+                bench.program = ("-m", drill_inside.__name__)
+                bench.environment[drill_inside.NAMED_IN] = str(_named(bench))
             return _Run(drill, seed, stage, said).play()
 
 
@@ -78,7 +81,7 @@ class _Run:
     def __init__(self, drill: Drill, seed: int, stage: Stage, said: Callable[[str], None]) -> None:
         self._drill, self._seed, self._stage, self._said = drill, seed, stage, said
         self._chance = Random(f"{seed}|{drill.name}")
-        self._engines: list[Engine] = [*stage.bench.engines] if stage.bench is not None else []
+        self._engines: list[Engine] = []
         self._began_s, self._began_wall_ms = time.monotonic(), int(time.time() * 1_000)
         self._done: dict[str, int] = {}
         self._later: list[tuple[float, Callable[[], None]]] = []
@@ -87,6 +90,7 @@ class _Run:
 
     def play(self) -> DrillReport:
         try:
+            self._first_start()
             for step in self._drill.steps:
                 self._step(step)
             self._wait_until(self._began_s + self._drill.run_ms / 1_000)
@@ -113,6 +117,17 @@ class _Run:
         return process_report(
             self._drill, self._seed, checks, steps=list(self._done.items()), took_ms=took_ms, transitions=moved
         )
+
+    def _first_start(self) -> None:
+        """The drill begins when its engine quotes; one that does not come up fails it, as any step would."""
+        bench = self._stage.bench
+        if bench is None:
+            return
+        try:
+            bench.start()
+        finally:
+            self._engines = [*bench.engines]
+        self._began_s, self._began_wall_ms = time.monotonic(), int(time.time() * 1_000)
 
     def _fact(self) -> Fact:
         return Fact(
@@ -219,6 +234,19 @@ class _Run:
         time.sleep(float(args["for_s"]))
         engine.send(signal.SIGCONT)
 
+    def do_part_dies(self, step: str, args: Mapping[str, Any]) -> None:
+        """BenchFailed when the engine has no part of that name, or does not say that it ended one."""
+        engine, named = self._engines[-1], _named(self._own())
+        named.write_text(args["part"])
+        engine.send(signal.SIGUSR1)
+        until_s = time.monotonic() + 5.0
+        while (word := named.read_text()) not in ("ended", "missing"):
+            if time.monotonic() > until_s:
+                raise BenchFailed(f"{step}: the engine does not say what became of its {args['part']}")
+            time.sleep(_LOOK_S)
+        if word != "ended":
+            raise BenchFailed(f"{step}: the engine has no {args['part']}")
+
     def do_disk_full(self, _step: str, args: Mapping[str, Any]) -> None:
         """No file may grow beyond what the smallest one of the engine has: writes fail as on a full disk."""
         pid, before = self._engines[-1].pid, resource.prlimit(self._engines[-1].pid, resource.RLIMIT_FSIZE)
@@ -245,6 +273,11 @@ class _Run:
     def _own(self) -> Bench:
         assert self._stage.bench is not None, "checked before an attached drill runs"
         return self._stage.bench
+
+
+def _named(bench: Bench) -> Path:
+    """The file that tells an engine which part of it is to end."""
+    return bench.home.parent / "part"
 
 
 def of_number(engines: list[Engine], number: int) -> Engine:

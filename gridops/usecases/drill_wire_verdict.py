@@ -156,6 +156,47 @@ def _flat(fact: Fact, _: Mapping[str, Any]) -> Check:
     return Check(ok=not lots, says=f"by the oracle the position is zero: {lots or 'it is'}")
 
 
+def _ahead_ms(fact: Fact) -> int:
+    """The venue's clock minus ours."""
+    return int(fact.venue.summary()["now_ms"]) - int(time.time() * 1_000)
+
+
+def _fills(fact: Fact, args: Mapping[str, Any]) -> Check:
+    since = fact.at_ms(args["since"]) + _ahead_ms(fact)
+    mine = [each for each in fact.venue.truth()["fills"] if each["account"] == fact.venue.account]
+    found = [each for each in mine if int(each["time"]) >= since]
+    return Check(
+        ok=len(found) >= args["least"],
+        says=f"own orders fill after {args['since']}, at least {args['least']}: {len(found)}",
+    )
+
+
+def _connects(fact: Fact, args: Mapping[str, Any]) -> Check:
+    since = fact.at_ms(args["since"]) + _ahead_ms(fact)
+    opened = [at for at, _ in fact.venue.summary()["sockets_opened"] if since <= at < since + args["for_s"] * 1_000]
+    says = f"stream sockets opened within {args['for_s']:g} s, at least {args['least']} and at most {args['most']}"
+    return Check(ok=args["least"] <= len(opened) <= args["most"], says=f"{says}: {len(opened)}")
+
+
+def _asks(fact: Fact, args: Mapping[str, Any]) -> Check:
+    since = fact.at_ms(args["since"]) + _ahead_ms(fact)
+    found = [
+        each
+        for each in fact.venue.requests(0)
+        if each["at_ms"] >= since and each["method"] == args["method"] and args["path"] in each["path"]
+    ]
+    says = f"{args['method']} {args['path']} is asked, at least {args['least']} times: {len(found)}"
+    return Check(ok=len(found) >= args["least"], says=says)
+
+
+def _asks_only(fact: Fact, args: Mapping[str, Any]) -> Check:
+    since = fact.at_ms(args["since"]) + _ahead_ms(fact)
+    asked = [each["path"] for each in fact.venue.requests(0) if each["at_ms"] >= since]
+    wrong = sorted({path for path in asked if not path.startswith(args["path"])})
+    says = f"{len(asked)} requests go to {args['path']} alone" + (f": {wrong[0]} was asked" if wrong else "")
+    return Check(ok=bool(asked) and not wrong, says=says)
+
+
 def _exits(fact: Fact, args: Mapping[str, Any]) -> Check:
     code = fact.engine(args["engine"]).process.poll()
     return Check(ok=code == args["code"], says=f"engine {args['engine']} ends with {args['code']}: {code}")
@@ -224,6 +265,10 @@ _JUDGES: Mapping[str, Callable[[Fact, Mapping[str, Any]], Check]] = {
     "no_increase": _no_increase,
     "nothing_rests": _nothing_rests,
     "flat": _flat,
+    "fills": _fills,
+    "connects": _connects,
+    "asks": _asks,
+    "asks_only": _asks_only,
     "exits": _exits,
     "alive": _alive,
     "engine_says": _engine_says,

@@ -182,6 +182,29 @@ def test_the_queue_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         with pytest.raises(JournalError, match="50 rows wait"):
             journal.append(step(52))
     assert journal.flush(10)
+    # Nothing may stand behind the row that was refused: a replay would miss what it held.
+    with pytest.raises(JournalError, match="ends with row 51"):
+        journal.append(step(53))
+    with pytest.raises(JournalError, match="ends with row 51"):
+        journal.checkpoint(snapshot(53))
+    journal.close()
+    assert opened_and_verified(path) == 51
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_writer_that_died_is_a_failure_at_the_next_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = opened(tmp_path / "j.db")
+    settled(journal.append(step(1)))
+
+    def dies(*_: object, **__: object) -> None:
+        raise SystemExit
+
+    monkeypatch.setattr(journal._queue._batches, "write", dies)
+    journal.append(step(2))
+    journal._queue._thread.join(5)
+    with pytest.raises(JournalError, match="nothing writes"):
+        journal.append(step(3))
+    journal._queue._closing = True
     journal.close()
 
 

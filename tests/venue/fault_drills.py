@@ -185,6 +185,15 @@ async def _cut(play: Play) -> Any:
     return await play.outcome(asyncio.wait_for(asyncio.shield(play.watching), 1))
 
 
+async def _short_lived(play: Play) -> Any:
+    """The first socket ends a moment after it opened, the next one stays."""
+    await play.listen()
+    lost = await play.outcome(asyncio.wait_for(asyncio.shield(play.watching), 1))
+    await play.listen()
+    await play.place("a")
+    return [lost, "ok" if await play.news() else "deaf"]
+
+
 async def _flooded(play: Play) -> Any:
     await play.listen()
     await play.place("a")
@@ -380,6 +389,7 @@ DRILLS: dict[str, Drill] = {
     "ws.ack_no_data": Drill(
         _fault("ws.ack_no_data", selector={"stream": "btcusdt@bookTicker"}), _deaf_subscription, "TimeoutError"
     ),
+    "ws.cut": Drill(_fault("ws.cut", selector={"channel": "user"}, ms=50, n=1), _short_lived, ["NetworkError", "ok"]),
     "ws.silent": Drill(NOTHING, _muted_then_heard, [[], ["b"]]),
     "ws.halfopen": Drill(NOTHING, _half_open, [[], 1]),
     "ws.close": Drill(NOTHING, _cut, "NetworkError"),

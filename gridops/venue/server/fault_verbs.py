@@ -29,8 +29,9 @@ EVENT_VERBS: dict[str, frozenset[str]] = {
     "ws.reorder": frozenset(),
     "ws.mutate": frozenset({"field", "value", "drop"}),
     "ws.ack_no_data": frozenset(),
+    "ws.cut": frozenset({"ms"}),
 }
-"""Verbs that hit one stream event; a subscription counts as the event SUBSCRIBE."""
+"""Verbs that hit one stream event; a subscription counts as the event SUBSCRIBE, a socket that opens as OPEN."""
 ACTION_VERBS: dict[str, frozenset[str]] = {
     "ws.silent": frozenset({"target"}),
     "ws.unmute": frozenset({"target"}),

@@ -17,7 +17,7 @@ from gridops.venue.server.fault_verbs import ACTION_VERBS, ALIASES, ARG_TYPES, C
 _SELECTOR_KEYS = frozenset({"method", "path", "symbol", "event", "stream", "account", "channel", "client_id", "nth"})
 _FAULT_KEYS = frozenset({"verb", "selector", "n", "probability", "seed", "at_ms", "for_ms", "args"})
 
-_PASSING = EVENT_VERBS.keys() - {"ws.ack_no_data"}
+_PASSING = EVENT_VERBS.keys() - {"ws.ack_no_data", "ws.cut"}
 
 
 @value
@@ -125,6 +125,8 @@ class FaultPlan:
             verbs = ("venue.maintenance",)
         elif facts.event == "SUBSCRIBE":
             verbs = ("ws.ack_no_data",)
+        elif facts.event == "OPEN":
+            verbs = ("ws.cut",)
         elif facts.event:
             verbs = _PASSING
         return [each for each in self._armed if each.verb in verbs and each.strikes(facts, elapsed_ms)]

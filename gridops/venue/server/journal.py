@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 RING = 200_000
+SOCKETS = 2_000
 _SECRET = frozenset({"signature", "apiKey", "listenKey"})
 
 
@@ -44,6 +45,8 @@ class RequestJournal:
         self.codes: Counter[str] = Counter()
         self.unknown_paths: Counter[str] = Counter()
         self.internal_errors: list[str] = []
+        self.sockets: deque[tuple[int, str]] = deque(maxlen=SOCKETS)
+        """(venue ms, kind) of every stream socket that was opened."""
 
     def open(self, at_ms: int, channel: str, method: str, path: str, params: Mapping[str, str]) -> Entry:
         """Number a request; the caller completes the entry as the answer becomes known."""
@@ -53,6 +56,10 @@ class RequestJournal:
         self._ring.append(entry)
         self.routes[f"{method} {path}"[:200]] += 1
         return entry
+
+    def opened(self, at_ms: int, kind: str) -> None:
+        """A client has opened a stream socket."""
+        self.sockets.append((at_ms, kind))
 
     def count_unknown(self, method: str, path: str) -> None:
         """A path the venue does not have: loud, because it means a client is misconfigured."""

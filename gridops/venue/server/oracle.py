@@ -58,6 +58,7 @@ class OracleFace:
             "codes": dict(journal.codes),
             "internal_errors": journal.internal_errors[-20:],
             "sockets": {kind: len(floor.hub.connections(kind)) for kind in ("market", "user", "ws_api")},
+            "sockets_opened": list(journal.sockets),
             "muted": sorted(floor.hub.muted),
             "stream_messages": floor.hub.sent,
             "faults": floor.faults.describe(),

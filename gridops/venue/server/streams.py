@@ -4,6 +4,7 @@ Sits between the HTTP server and the hub. Each path serves its own class of stre
 stream of the other class is refused aloud instead of staying silent.
 """
 
+import asyncio
 import re
 from typing import Any
 
@@ -71,7 +72,10 @@ class StreamFace:
         floor = self._floor
         floor.touch()
         floor.hub.join(connection)
+        floor.journal.opened(floor.clock.now_ms(), connection.kind.value)
         floor.hub.subscribe(connection, streams)
+        for fault in floor.faults_for(Facts(connection.kind.value, event="OPEN")):
+            asyncio.get_running_loop().call_later(fault.args.get("ms", 100) / 1_000, connection.close, 1001)
         try:
             return await connection.run(http, on_text)
         finally:
