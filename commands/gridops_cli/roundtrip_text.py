@@ -190,7 +190,8 @@ def _trip(trip: "TripRow") -> list[str]:
 def _source(source: "Source") -> list[str]:
     alive = "engine live" if source.process == "live" else f"engine {source.process}"
     age = "now" if source.process == "live" else f"{render.age(source.age_ms)} ago"
-    return [f"{alive}; {source.fills} fills in {source.rows} rows of {source.journal}, as of {age}"]
+    as_of = f", as of {age}" if source.rows else ""
+    return [f"{alive}; {source.fills} fills in {source.rows} rows of {source.journal}{as_of}"]
 
 
 def _leg(leg: Any) -> str:

@@ -151,7 +151,8 @@ def _venue(said: VenueSaid | None) -> list[str]:
         for each in (*wrong[: 4 * SHOWN], *same)
     ]
     head = f"venue    {said.disagreements} disagreements in {len(said.timeline)} lines"
-    return [head, *table(("when", "who", "what", "id", "says", ""), told, indent="  "), ""]
+    cut = [f"  {what}: more than was read, the rest after {when(at_ms)} is not here" for what, at_ms in said.cut]
+    return [head, *cut, *table(("when", "who", "what", "id", "says", ""), told, indent="  "), ""]
 
 
 def _recent(recent: Recent | None, report: TriageReport) -> list[str]:

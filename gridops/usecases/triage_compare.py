@@ -68,6 +68,8 @@ class VenueSaid:
     failure: str
     timeline: tuple[Told, ...]
     disagreements: int
+    cut: tuple[tuple[str, int], ...] = ()
+    """Lists of the venue that were longer than was read, each with the time of its newest row read."""
 
 
 def compare(venue: VenueSide, ours: OurSide, since_ms: int, now_ms: int) -> tuple[Told, ...]:

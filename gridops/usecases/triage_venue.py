@@ -16,7 +16,7 @@ from gridops.adapters.journal_reader import JournalReader
 from gridops.adapters.redaction import Secrets, plain
 from gridops.config import load
 from gridops.domain.effects import Query
-from gridops.domain.orders import VenueTrade
+from gridops.domain.orders import VenueIncome, VenueTrade
 from gridops.domain.vocabulary import QueryKind
 from gridops.errors import GridopsError
 from gridops.runtime.ports_journal import FillRow
@@ -33,6 +33,7 @@ WITHIN_S = 10.0
 AGAIN_S = 1.5
 """Between the two looks: longer than a report needs to arrive and be journaled."""
 MOST_PAGES = 10
+_Cut = tuple[tuple[str, int], ...]
 NO_STATE = "the journal gives no state to compare with"
 
 
@@ -42,11 +43,12 @@ def look(place: Place, environment: Mapping[str, str], since_s: float) -> VenueS
     try:
         settings = load(file=place.config, environment=environment).settings
         where = venue_looking.find(place, settings, environment, secrets)
-        told = _once(place, where, since_s)
+        told, cut = _once(place, where, since_s)
         if any(each.differs for each in told):
             time.sleep(AGAIN_S)
             before = {each.key for each in told if each.differs}
-            told = tuple(each for each in _once(place, where, since_s) if not each.differs or each.key in before)
+            again, cut = _once(place, where, since_s)
+            told = tuple(each for each in again if not each.differs or each.key in before)
     except GridopsError as error:
         return _silent(secrets, str(error))
     except TimeoutError:
@@ -54,14 +56,14 @@ def look(place: Place, environment: Mapping[str, str], since_s: float) -> VenueS
     except Exception as error:
         # A library's own words may hold a signed address: only the kind is told, and what our reader said of a read.
         return _silent(secrets, f"{type(error).__name__} {getattr(error, 'detail', '')}".rstrip())
-    return VenueSaid(failure="", timeline=told, disagreements=sum(bool(each.differs) for each in told))
+    return VenueSaid(failure="", timeline=told, disagreements=sum(bool(each.differs) for each in told), cut=cut)
 
 
 def _silent(secrets: Secrets, why: str) -> VenueSaid:
     return VenueSaid(failure=plain(secrets.redact(why))[:300], timeline=(), disagreements=0)
 
 
-def _once(place: Place, where: VenueSettings, since_s: float) -> tuple[Told, ...]:
+def _once(place: Place, where: VenueSettings, since_s: float) -> tuple[tuple[Told, ...], _Cut]:
     now_ms = Clock().wall_ms()
     since_ms = now_ms - int(since_s * 1_000)
     path = place.home.journal(place.account)
@@ -70,7 +72,7 @@ def _once(place: Place, where: VenueSettings, since_s: float) -> tuple[Told, ...
         for fill in reader.fills():
             if fill.at_ms >= since_ms:
                 first[fill.symbol] = min(fill.trade_id, first.get(fill.symbol, fill.trade_id))
-    sides = asyncio.run(asyncio.wait_for(_ask(where, since_ms, first), WITHIN_S))
+    sides, cut = asyncio.run(asyncio.wait_for(_ask(where, since_ms, first), WITHIN_S))
     read = read_journal(path)
     if read.state is None:
         raise GridopsError(NO_STATE)
@@ -79,7 +81,7 @@ def _once(place: Place, where: VenueSettings, since_s: float) -> tuple[Told, ...
     told: list[Told] = []
     for side in sides:
         told += compare(side, _ours(read.state, side.symbol, fills), since_ms, now_ms)
-    return tuple(told)
+    return tuple(told), cut
 
 
 def _ours(state: EngineState, name: str, fills: list[FillRow]) -> OurSide:
@@ -95,8 +97,8 @@ def _ours(state: EngineState, name: str, fills: list[FillRow]) -> OurSide:
     )
 
 
-async def _ask(where: VenueSettings, since_ms: int, first: Mapping[str, int]) -> list[VenueSide]:
-    """Open orders, positions, trades and income of every symbol, each a complete answer or ReadFailed."""
+async def _ask(where: VenueSettings, since_ms: int, first: Mapping[str, int]) -> tuple[list[VenueSide], _Cut]:
+    """Open orders, positions, trades and income of every symbol, each read or ReadFailed; and what was cut."""
     from gridops.adapters import venue_parse
     from gridops.adapters.venue_queries import VenueReads
     from gridops.adapters.venue_wire import Wire
@@ -109,10 +111,12 @@ async def _ask(where: VenueSettings, since_ms: int, first: Mapping[str, int]) ->
         await reads.offset_ms(clock.wall_ms)
         grids |= venue_parse.grids(await reads.rules())
         account = await reads.answer(_query(QueryKind.POSITIONS), clock.wall_ms)
-        income = await reads.answer(_query(QueryKind.INCOME, since_ms=since_ms), clock.wall_ms)
+        incomes, all_of_it = await _incomes(reads, clock, since_ms)
+        cut = [] if all_of_it else [("income", incomes[-1].at_ms)]
         sides = []
         for symbol in where.symbols:
             trades, whole = await _trades(reads, clock, symbol, first.get(symbol, 0))
+            cut += [] if whole else [(f"trades of {symbol}", trades[-1].at_ms)]
             orders = await reads.answer(_query(QueryKind.OPEN_ORDERS, symbol), clock.wall_ms)
             sides.append(
                 VenueSide(
@@ -121,10 +125,10 @@ async def _ask(where: VenueSettings, since_ms: int, first: Mapping[str, int]) ->
                     position_lots=sum(each.lots for each in account["positions"] if each.symbol == symbol),
                     trades=trades,
                     whole=whole,
-                    incomes=tuple(each for each in income["incomes"] if each.symbol in (symbol, "")),
+                    incomes=tuple(each for each in incomes if each.symbol in (symbol, "")),
                 )
             )
-        return sides
+        return sides, tuple(cut)
     finally:
         with contextlib.suppress(Exception):
             await wire.close()
@@ -141,6 +145,20 @@ async def _trades(reads: "VenueReads", clock: Clock, symbol: str, from_id: int) 
             return tuple(found), True
         from_id = found[-1].trade_id + 1
     return tuple(found), False
+
+
+async def _incomes(reads: "VenueReads", clock: Clock, since_ms: int) -> tuple[tuple[VenueIncome, ...], bool]:
+    """Page after page from a moment on, each row once, and whether that reached the newest."""
+    found: dict[tuple[str, str], VenueIncome] = {}
+    for _ in range(MOST_PAGES):
+        page = await reads.answer(_query(QueryKind.INCOME, since_ms=since_ms), clock.wall_ms)
+        before = len(found)
+        found |= {(each.income_type, each.tran_id): each for each in page["incomes"]}
+        if page["complete"] or len(found) == before:
+            # A page of one millisecond's rows again: the venue gives no way past it.
+            return tuple(found.values()), bool(page["complete"])
+        since_ms = page["incomes"][-1].at_ms
+    return tuple(found.values()), False
 
 
 def _query(kind: QueryKind, symbol: str = "", *, from_id: int = 0, since_ms: int = 0) -> Query:
