@@ -139,7 +139,8 @@ def _end(outcomes: "list[Outcome]", failed: list[str], *, everything: bool, as_j
 
     refs = [outcome.evidence for outcome in outcomes if outcome.evidence is not None]
     last = refs[-1] if refs else _none(root)
-    count = use_case.count(use_case.scenarios()) if everything else None
+    scenarios = use_case.scenarios() if everything else ()
+    count = use_case.count(scenarios) if everything else None
     if as_json:
         for ref in refs[:-1]:
             render.evidence(ref, machine=True)
@@ -147,7 +148,7 @@ def _end(outcomes: "list[Outcome]", failed: list[str], *, everything: bool, as_j
         said = {"ok": not failed, "failed": failed, "drills": shown, "catalogue": count}
         render.document("drill.run", said, last)
         return
-    render.text(drill_text.summary(outcomes, failed, count))
+    render.text(drill_text.summary(outcomes, failed, scenarios, count))
     if not refs:
         render.evidence(last)
 

@@ -11,11 +11,37 @@ from gridops.usecases.drill import LastRun, Listed, Outcome
 
 from gridops_cli.render import age, table
 
+COLUMNS = 100
+_TIERS = {
+    "virtual": "the engine in virtual time",
+    "command": "commands as real processes",
+    "wire": "an engine with real sockets on an emulator of its own",
+}
+
 
 def listing(drills: Sequence[Listed]) -> list[str]:
-    """A line per drill."""
-    body = [[each.name, each.tier, _last(each.last), each.title] for each in drills]
-    return [*table(["name", "tier", "last run", "title"], body), "", f"{len(drills)} drills"]
+    """A line per drill, cut at 100 columns, under a heading per tier; then what the last runs add up to."""
+    rows = table(
+        ["name", "last run, UTC", "verdict", "changed", "title"],
+        [[each.name, *_last(each.last), each.title] for each in drills],
+    )
+    lines: list[str] = []
+    for tier, says in _TIERS.items():
+        mine = [row for each, row in zip(drills, rows[1:], strict=True) if each.tier == tier]
+        lines += ["" if lines else rows[0], f"{tier}: {says}", *mine] if mine else []
+    return [each if len(each) <= COLUMNS else each[: COLUMNS - 3].rstrip() + "..." for each in lines] + _ran(drills)
+
+
+def _ran(drills: Sequence[Listed]) -> list[str]:
+    """What the last runs of all these add up to, and what a mark says."""
+    last = [each.last for each in drills if each.last is not None]
+    passed, never = sum(each.ok for each in last), len(drills) - len(last)
+    lines = ["", f"{len(drills)} drills: {passed} passed when last run, {len(last) - passed} failed, {never} never run"]
+    if any(each.changed for each in last):
+        lines.append("changed since the last run: `drill` its file, `build` the version, `code` any source of it")
+    if never or any(not each.ok or each.changed for each in last):
+        lines.append("to run them anew: gridops drill run --all, or by name")
+    return lines
 
 
 def outcome(found: Outcome) -> list[str]:
@@ -41,11 +67,18 @@ def _counted(count: Mapping[str, int]) -> str:
     return f"{count['scenarios']} scenarios: {count['covered']} covered by drills, {count['not_covered']} not covered"
 
 
-def summary(outcomes: Sequence[Outcome], failed: Sequence[str], count: Mapping[str, int] | None = None) -> list[str]:
+def summary(
+    outcomes: Sequence[Outcome], failed: Sequence[str], scenarios: Sequence[Scenario], count: Mapping[str, int] | None
+) -> list[str]:
+    """Counts of drills and seeds; of everything also the scenarios, each without a drill with its reason."""
     skipped = [each.name for each in outcomes if each.skipped]
     passed = len(outcomes) - len(failed) - len(skipped)
-    line = f"{len(outcomes)} drills: {passed} passed, {len(failed)} failed, {len(skipped)} skipped"
-    return ["", line, *([_counted(count)] if count else []), *(f"failed: {name}" for name in failed)]
+    seeds = sum(len(each.reports) for each in outcomes)
+    counts = f"{passed} passed, {len(failed)} failed, {len(skipped)} skipped"
+    lines = ["", f"{len(outcomes)} drills: {counts}; {seeds} seeds"]
+    if count:
+        lines += [_counted(count), *(f"  {each.id} {each.not_covered}" for each in scenarios if each.not_covered)]
+    return [*lines, *(f"failed: {name}" for name in failed)]
 
 
 def coverage(rows: RowsWalked) -> list[str]:
@@ -95,9 +128,11 @@ def _transitions(report: DrillReport) -> list[str]:
     return [title, *table(["s", "input", "from", "to", "event", "reason"], body, indent="  ")]
 
 
-def _last(last: LastRun | None) -> str:
+def _last(last: LastRun | None) -> list[str]:
+    """When, how, and what is not as it was then."""
     if last is None:
-        return "never"
-    verdict = "passed" if last.ok else "FAILED"
-    changed = f", changed since: {' '.join(last.changed)}" if last.changed else ""
-    return f"{last.at} {verdict}{changed}"
+        return ["never", "", ""]
+    day, hours = last.at[:8], last.at[9:13]
+    when = f"{day[:4]}-{day[4:6]}-{day[6:]} {hours[:2]}:{hours[2:]}"
+    named = {"definition": "drill"}
+    return [when, "passed" if last.ok else "FAILED", "+".join(named.get(each, each) for each in last.changed)]

@@ -7,7 +7,7 @@ written: the reference says so instead.
 import os
 import platform
 import secrets as random_names
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gridops import __version__
@@ -32,6 +32,8 @@ class Story:
     title: str
     facts: Mapping[str, object]
     files: Mapping[str, bytes] | None = None
+    told: Sequence[str] = ()
+    """The facts in lines for a reader; without them each fact is a line of its own."""
 
 
 def write(root: Path, story: Story, secrets: Secrets | None = None) -> EvidenceRef:
@@ -74,5 +76,5 @@ def newest_of_all(root: Path) -> EvidenceRef:
 
 def _text(story: Story) -> str:
     lines = [story.title, "", f"status  {story.status}", f"reason  {story.reason}", ""]
-    lines += [f"{name}: {held}" for name, held in story.facts.items()]
+    lines += story.told or [f"{name}: {held}" for name, held in story.facts.items()]
     return "\n".join(lines)

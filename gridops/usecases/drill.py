@@ -235,7 +235,21 @@ def _story(drill: Drill, reports: Sequence[DrillReport]) -> Story:
         title=f"drill {drill.name}: {'passed' if ok else 'FAILED'}: {drill.title}",
         facts=facts,
         files=files,
+        told=_told(drill, reports),
     )
+
+
+def _told(drill: Drill, reports: Sequence[DrillReport]) -> list[str]:
+    """The verdict as a page: what was to be shown, each check of each seed, and where the account went meanwhile."""
+    lines = [f"shows   {drill.shows}", f"covers  {', '.join(drill.covers) or 'no scenario of the catalogue'}"]
+    lines += [f"build   {__version__}, code {code_digest()}, definition {_definition(drill)}"]
+    lines += [f"runbook {drill.runbook}"]
+    for report in reports:
+        facts = _facts(report)
+        lines += ["", f"seed {report.seed}: {'passed' if report.ok else 'FAILED'}, journal digest {report.digest}"]
+        lines += [f"  {'pass' if check.ok else 'FAIL'}  {check.says}" for check in report.checks]
+        lines += [f"  {each}" for each in facts["transitions"]]
+    return lines
 
 
 def _facts(report: DrillReport) -> dict[str, Any]:

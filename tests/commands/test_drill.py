@@ -38,7 +38,7 @@ def test_a_passing_and_a_failing_drill_say_so_with_a_bundle_each(cli: Cli, empty
     assert ran.code == 1
     assert "PASSED  quiet" in ran.out and "FAILED  loud" in ran.out
     assert "FAIL  ends in EMERGENCY: it is ACTIVE" in ran.out
-    assert "2 drills: 1 passed, 1 failed, 0 skipped" in ran.out
+    assert "2 drills: 1 passed, 1 failed, 0 skipped; 4 seeds" in ran.out
     assert "quiet, seed 2" in ran.err
     refs = ran.refs("out")
     assert [(ref.mode, ref.status, ref.reason) for ref in refs] == [
@@ -49,6 +49,8 @@ def test_a_passing_and_a_failing_drill_say_so_with_a_bundle_each(cli: Cli, empty
     assert verify(root).ok
     folder = Path(refs[0].evidence_dir or "")
     assert {each.name for each in folder.iterdir()} >= {"drill.toml", "records-1.jsonl", "records-2.jsonl"}
+    page = (folder / "summary.txt").read_text()
+    assert "\nseed 2: passed, journal digest " in page and "\n  pass  ends in ACTIVE: it is ACTIVE\n" in page
 
 
 @pytest.mark.simulation
@@ -69,7 +71,10 @@ def test_json_holds_every_figure_and_the_list_remembers_the_run(cli: Cli, empty_
     (bundle,) = copy.iterdir()
     summary = bundle / "summary.json"
     summary.write_text(summary.read_text().replace('"build"', '"was"'))
-    assert "passed, changed since: build" in cli("drill", "list").out
+    lines = cli("drill", "list").out.splitlines()
+    (line,) = [each for each in lines if each.startswith("stale-feed ")]
+    assert line.split()[3:5] == ["passed", "build"] and max(map(len, lines[:-1])) <= 100
+    assert ": 1 passed when last run, 0 failed, " in "\n".join(lines)
 
 
 def test_a_drill_that_is_none_is_refused_with_what_is_allowed(cli: Cli) -> None:
