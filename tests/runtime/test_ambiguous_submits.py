@@ -14,6 +14,12 @@ SEED = int(os.environ.get("AMBIGUOUS_SEED", "0")) or time.time_ns() % 1_000_000
 SUBMITS = int(os.environ.get("AMBIGUOUS", "20000"))
 
 
+def test_a_few_ambiguous_submits_become_no_two_orders() -> None:
+    line = Ambiguity(1)
+    line.run(60)
+    assert line.duplicates == []
+
+
 @pytest.mark.nightly
 @pytest.mark.timeout(3_400)
 def test_no_ambiguous_submit_becomes_two_orders() -> None:
