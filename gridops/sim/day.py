@@ -25,7 +25,7 @@ from gridops.runtime.engine import Engine, recover
 from gridops.runtime.state import EngineState
 from gridops.runtime.state_codec import encode_state
 from gridops.sim.day_hands import Hands
-from gridops.sim.disk_troubles import DiskTroubles
+from gridops.sim.disk_troubles import DiskTroubles, SimEvidence
 from gridops.sim.fault_gate import FaultGate
 from gridops.sim.faults import CALM, Calendar, FaultRates
 from gridops.sim.judge import Judge, Violation
@@ -94,7 +94,8 @@ class Day(Hands):
         # Every other seed that loses power has a disk that loses what was not synced.
         self.disk.lossy = bool(faults.power_cut) and Random(f"{seed}|lossy").random() < 0.5
         self.disk.on_row.append(self.judge.on_row)
-        self.troubles = DiskTroubles(self.scheduler, self.disk, self._told)
+        self.evidence = SimEvidence(self._told, self.judge.evidence_lost)
+        self.troubles = DiskTroubles(self.scheduler, self.disk, self.evidence, self._told)
         self.latch, self.reserve = SimLatch(), SimReserve(self.judge.intents.read_effects)
         self._user = self._link("user", faults.user, ordered=True)
         self._market = self._link("market", faults.market, ordered=True)
@@ -196,7 +197,8 @@ class Day(Hands):
         self.rest.banned_until_ms = 0
         self._user.rates = self._market.rates = CALM.user
         self.disk.failing, self.disk.slow_us = False, 0
-        self._user_mute = self._market_mute = False
+        self._user_speaks()
+        self._market_speaks()
         if isinstance(self.source, LightMarket):
             self.source.freeze()
         state = self._state()
@@ -303,6 +305,8 @@ class Day(Hands):
             seed=f"{self.seed}|loop|{self.boots}",
         )
         process.on_wake = self.judge.on_wake
+        process.bundles_to(self.evidence)
+        self.evidence.begin()
         self.process = process
         process.put(self._boot_event())
         if self.reserve.rows:
@@ -440,6 +444,7 @@ class Day(Hands):
         process.crash()
         self._user_up = self._market_up = 0
         self.judge.user_blind_since_ms = self.judge.market_blind_since_ms = None
+        self.judge.evidence_over()
         return True
 
     def _comes_back(self, chance: Random, *, reboots: bool) -> None:
