@@ -25,6 +25,7 @@ WORDS = [
     triage --sanity
     triage --claims
     doctor
+    init --output new.toml
     config show
     config check
     config diff --against gridops.toml
