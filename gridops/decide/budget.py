@@ -165,8 +165,12 @@ def frees_ms(ledger: RateLedger, now_ms: int) -> int | None:
     blocked = max(ledger.banned_until_ms, ledger.held_until_ms)
     if now_ms < blocked:
         return blocked
-    used = zip((ledger.orders_10s, ledger.orders_1m, ledger.weight_1m), _used(ledger, now_ms), strict=True)
-    return min(((now_ms // window.length_ms + 1) * window.length_ms for window, spent in used if spent), default=None)
+    soonest: int | None = None
+    for window in (ledger.orders_10s, ledger.orders_1m, ledger.weight_1m):
+        if _used_in(window, now_ms):
+            ends_ms = (now_ms // window.length_ms + 1) * window.length_ms
+            soonest = ends_ms if soonest is None or ends_ms < soonest else soonest
+    return soonest
 
 
 def retry_ms(ledger: RateLedger, rules: BudgetRules, now_ms: int) -> int:

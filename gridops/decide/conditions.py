@@ -58,7 +58,7 @@ def next_change_ms(facts: HealthFacts, now_ms: int, rules: Rules) -> int | None:
     for symbol in facts.symbols:
         times.append(_plus(symbol.book_seen_ms, health.feed_stale_ms - max(0, symbol.book_lag_ms)))
         times.append(_plus(symbol.mark_seen_ms, health.mark_stale_ms - max(0, symbol.mark_lag_ms)))
-    return min((time for time in times if time is not None and time > now_ms), default=None)
+    return min([time for time in times if time is not None and time > now_ms], default=None)
 
 
 def feed_deadline_ms(symbol: SymbolFacts, rules: HealthRules) -> int | None:
@@ -191,7 +191,7 @@ def _market(facts: HealthFacts, found: Found, levels: Levels, rules: Rules) -> N
     if facts.account_wce > facts.account_cap:
         found[R.EXPOSURE_HIGH, ACCOUNT] = f"worst case {facts.account_wce} micro, cap {facts.account_cap}"
     trigger = rules.budget.low_pct
-    if level_key(R.RATE_BUDGET_LOW, ACCOUNT) in levels:
+    if levels and level_key(R.RATE_BUDGET_LOW, ACCOUNT) in levels:
         trigger -= BUDGET_BAND_PCT
     if facts.budget_used_pct >= trigger:
         found[R.RATE_BUDGET_LOW, ACCOUNT] = f"{facts.budget_used_pct} % of a rate budget used"

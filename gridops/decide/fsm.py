@@ -12,6 +12,7 @@ from gridops.domain.values import value
 from gridops.domain.vocabulary import FsmEvent, FsmReason, FsmState, StopMode
 
 MAX_HOPS = 8
+_EMERGENCY = FsmState.EMERGENCY
 
 
 @dataclass(slots=True)
@@ -93,7 +94,7 @@ def drive(memory: FsmMemory, signals_of: SignalsOf, now_ms: int) -> tuple[Move, 
     moves = advance(memory, signals_of, now_ms)
     for move in moves:
         apply(memory, move, now_ms)
-    latched = memory.state is FsmState.EMERGENCY and not memory.exit_requested
+    latched = memory.state is _EMERGENCY and not memory.exit_requested
     if latched and any(signal.event is FsmEvent.STOP for signal in signals_of(memory.state, memory.since_ms)):
         memory.exit_requested = True
         memory.exit_since_ms = now_ms

@@ -28,6 +28,9 @@ from gridops.domain.rules import Rules
 from gridops.domain.vocabulary import FsmEvent, FsmReason, FsmState
 
 E, R, S = FsmEvent, FsmReason, FsmState
+_INIT, _ACTIVE, _STOPPING, _EMERGENCY = S.INIT, S.ACTIVE, S.STOPPING, S.EMERGENCY
+"""Looked up once: these are asked for at nearly every step."""
+_DWELLING = frozenset({S.READY, S.THROTTLED, S.PAUSED, S.DEGRADED})
 _ACK_CLOSES = frozenset({R.KILL_SWITCH, R.DRAWDOWN})
 _UP_BLOCKERS = {
     S.INIT: frozenset({E.KILL, E.BREACH, E.STOP, E.TRUST_LOST}),
@@ -51,7 +54,7 @@ def detect(
     """
     known = {**levels, **shadow} if shadow else levels
     found = conditions.find(facts, known, now_ms, rules)
-    if memory.state is S.INIT and now_ms - memory.since_ms >= rules.health.boot_stuck_ms:
+    if memory.state is _INIT and now_ms - memory.since_ms >= rules.health.boot_stuck_ms:
         found[R.BOOT_STUCK, ACCOUNT] = f"in INIT for {(now_ms - memory.since_ms) // 1000} s"
     if not found and not known:
         return ()
@@ -80,7 +83,7 @@ def signals(
 
     The way up is among them only when no held level forbids it, its dwell has passed and trust is proven.
     """
-    if state is S.ACTIVE and not levels:
+    if state is _ACTIVE and not levels:
         return ()
     held = asserted(levels, rules.symbols)
     out = [_signal(level) for level in held]
@@ -112,18 +115,18 @@ def view_is_quiet(symbol: SymbolFacts, levels: Levels, deadline_ms: int | None, 
 def next_deadline(memory: FsmMemory, facts: HealthFacts, now_ms: int, rules: Rules) -> int | None:
     """Earliest time after now at which levels or signals could change without a new input; None = never."""
     times = [conditions.next_change_ms(facts, now_ms, rules), stop_deadline_ms(memory, rules)]
-    if memory.state is S.INIT:
+    if memory.state is _INIT:
         times.append(memory.since_ms + rules.health.boot_stuck_ms)
-    elif memory.state in (S.READY, S.THROTTLED, S.PAUSED, S.DEGRADED):
+    elif memory.state in _DWELLING:
         times.append(dwell_end_ms(memory.state, memory.since_ms, memory, rules))
-    return min((time for time in times if time is not None and time > now_ms), default=None)
+    return min([time for time in times if time is not None and time > now_ms], default=None)
 
 
 def stop_deadline_ms(memory: FsmMemory, rules: Rules) -> int | None:
     """When a stop ends even if nothing is proven: orderly, or out of EMERGENCY. None while no stop is under way."""
-    if memory.state is S.STOPPING:
+    if memory.state is _STOPPING:
         return memory.since_ms + rules.health.flat_stop_ms
-    if memory.state is S.EMERGENCY and memory.exit_requested:
+    if memory.state is _EMERGENCY and memory.exit_requested:
         return memory.exit_since_ms + rules.health.kill_stop_ms
     return None
 

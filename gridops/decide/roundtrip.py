@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from decimal import ROUND_HALF_EVEN, Decimal
 from hashlib import sha256
 
+from gridops.decide.words import BUY
 from gridops.domain.instrument import Instrument
 from gridops.domain.orders import Fill
 from gridops.domain.records import TripClosed
@@ -51,7 +52,11 @@ class TripBook:
 
     def open_lots(self) -> int:
         """Signed lots that no exit has closed."""
-        return sum(lot.remaining * lot.side.sign for lot in self.lots)
+        total = 0
+        for lot in self.lots:
+            left = lot.lots - lot.closed_lots
+            total += left if lot.side is BUY else -left
+        return total
 
 
 def opening(book: TripBook, *, lots: int, price_ticks: int, at_ms: int) -> None:

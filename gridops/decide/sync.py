@@ -121,14 +121,14 @@ def _slots(symbols: tuple[str, ...]) -> tuple[tuple[QueryKind, str, str], ...]:
     return tuple((kind, symbol, slot(kind, symbol)) for kind, symbol in cycle(symbols))
 
 
-def cadences(rules: SyncRules, *, degraded_with_position: bool) -> dict[QueryKind, int]:
-    """Milliseconds between two regular reads of each kind."""
-    positions_ms = rules.positions_ms
+@cache
+def _cadences(held_ms: int, positions_ms: int, open_orders_ms: int, income_ms: int) -> dict[QueryKind, int]:
+    """Milliseconds between two regular reads of each kind; of the position itself `held_ms`. Never changed."""
     return {
-        _POSITIONS: rules.positions_degraded_ms if degraded_with_position else positions_ms,
-        _OPEN_ORDERS: rules.open_orders_ms,
+        _POSITIONS: held_ms,
+        _OPEN_ORDERS: open_orders_ms,
         _TRADES: positions_ms,
-        _INCOME: rules.income_ms,
+        _INCOME: income_ms,
         _TIME: positions_ms,
         _RULES: 20 * positions_ms,
     }
@@ -140,17 +140,20 @@ def reads_due_ms(
     """(boot time at which it is due, kind, symbol) of every read of the cycle that is not under way; 0 = at once."""
     asked = sync.asked.values()
     under_way = {slot(a.kind, a.symbol) for a in asked if a.kind is not _ORDER} if asked else _NONE
-    every_ms = cadences(rules, degraded_with_position=degraded_with_position)
+    held_ms = rules.positions_degraded_ms if degraded_with_position else rules.positions_ms
+    every_ms = _cadences(held_ms, rules.positions_ms, rules.open_orders_ms, rules.income_ms)
     last_ask, wanted = sync.last_ask, sync.wanted
     found = []
     for kind, symbol, key in _slots(tuple(symbols)):
         if key in under_way:
             continue
         last_ms = last_ask.get(key, 0)
-        due_ms = last_ms + every_ms[kind] if last_ms else 0
-        wish_ms = wanted.get(key) if last_ms else None
-        if wish_ms is not None:
-            due_ms = min(due_ms, max(wish_ms, last_ms + WISH_MS))
+        due_ms = 0
+        if last_ms:
+            due_ms = last_ms + every_ms[kind]
+            wish_ms = wanted.get(key) if wanted else None
+            if wish_ms is not None:
+                due_ms = min(due_ms, max(wish_ms, last_ms + WISH_MS))
         found.append((due_ms, kind, symbol))
     return found
 

@@ -5,6 +5,7 @@ settlement asset; a product of ticks and lots is a "unit" and is compared as an 
 """
 
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
+from functools import lru_cache
 
 from gridops.domain.values import record
 
@@ -37,11 +38,11 @@ class Instrument:
     @property
     def min_notional_units(self) -> int:
         """Smallest ticks x lots that satisfies the minimum notional."""
-        return int((self.min_notional / self.unit).to_integral_value(ROUND_CEILING))
+        return _least_units(self.min_notional, self.unit)
 
     def units(self, quote: Decimal) -> int:
         """Largest ticks x lots worth at most `quote`."""
-        return int((quote / self.unit).to_integral_value(ROUND_FLOOR))
+        return _most_units(quote, self.unit)
 
     def notional(self, price_ticks: int, lots: int) -> Decimal:
         return self.unit * (price_ticks * lots)
@@ -71,3 +72,14 @@ class Instrument:
         if lots != whole:
             raise ValueError(f"{self.symbol}: quantity {quantity} is not a multiple of step {self.step_size}")
         return whole
+
+
+@lru_cache(maxsize=4_096)
+def _most_units(quote: Decimal, unit: Decimal) -> int:
+    """Limits are asked for at every step and hardly ever change."""
+    return int((quote / unit).to_integral_value(ROUND_FLOOR))
+
+
+@lru_cache(maxsize=4_096)
+def _least_units(quote: Decimal, unit: Decimal) -> int:
+    return int((quote / unit).to_integral_value(ROUND_CEILING))

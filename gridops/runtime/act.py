@@ -22,7 +22,8 @@ Planner = Callable[[Sequence[Target], Sequence[Order], RouteContext], Plan]
 """From the ladder and the working orders to a plan. The product has one; comparisons put others in its place."""
 RESIZE_MS = 10_000
 _QUOTING = (FsmState.ACTIVE, FsmState.THROTTLED)
-_REDUCING = (FsmState.READY, FsmState.PAUSED)
+_PLANNING = frozenset({*_QUOTING, FsmState.READY, FsmState.PAUSED})
+_STOPPING, _EMERGENCY = FsmState.STOPPING, FsmState.EMERGENCY
 
 
 def run(state: EngineState, out: Out, planner: Planner = route) -> None:
@@ -39,10 +40,11 @@ def run(state: EngineState, out: Out, planner: Planner = route) -> None:
 
 
 def _symbol(state: EngineState, symbol: SymbolState, out: Out, planner: Planner) -> None:
+    if state.fsm.state in _PLANNING:
+        if _due(state, symbol):
+            _plan(state, symbol, out, planner, allow_increase=state.fsm.state in _QUOTING)
+        return
     match state.fsm.state:
-        case FsmState.ACTIVE | FsmState.THROTTLED | FsmState.READY | FsmState.PAUSED:
-            if _due(state, symbol):
-                _plan(state, symbol, out, planner, allow_increase=state.fsm.state in _QUOTING)
         case FsmState.DEGRADED:
             _cancel(state, symbol, RouterReason.STATE_FORBIDS, True, out)
         case FsmState.INIT:
@@ -312,9 +314,9 @@ def finish(state: EngineState, out: Out) -> None:
 
 
 def _stop_under_way(state: EngineState) -> bool:
-    if state.fsm.state is FsmState.STOPPING:
+    if state.fsm.state is _STOPPING:
         return True
-    return state.fsm.state is FsmState.EMERGENCY and state.fsm.exit_requested
+    return state.fsm.state is _EMERGENCY and state.fsm.exit_requested
 
 
 def _stop_done(state: EngineState) -> bool:
@@ -334,15 +336,18 @@ def _stop_done(state: EngineState) -> bool:
 
 def _plans(state: EngineState) -> bool:
     """Does this state plan a ladder? In the others a plan's deadline would wake the engine for nothing, for ever."""
-    stopping = state.fsm.state is FsmState.STOPPING and state.fsm.stop_mode is StopMode.REDUCE
-    return stopping or state.fsm.state in (*_QUOTING, *_REDUCING)
+    if state.fsm.state in _PLANNING:
+        return True
+    return state.fsm.state is _STOPPING and state.fsm.stop_mode is StopMode.REDUCE
 
 
 def deadline_ms(state: EngineState) -> int:
     """When a deferred plan, a sweep's next round or the end of a stop is due, on the boot clock."""
     offset = state.now_ms - state.venue_ms
     times = [state.now_ms + RESIZE_MS]
-    times += [each.cancel_again_ms + offset for each in state.symbols.values() if each.cancel_again_ms]
+    for symbol in state.symbols.values():
+        if symbol.cancel_again_ms:
+            times.append(symbol.cancel_again_ms + offset)
     if not state.health.lease_held:
         return max(min(times), state.now_ms + 1)
     for symbol in state.symbols.values() if _plans(state) else ():

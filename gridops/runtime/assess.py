@@ -33,8 +33,9 @@ def run(state: EngineState, event: Event, out: Out) -> None:
     _take_ack(state, known)
     found = health.detect(known, state.fsm, state.levels, state.now_ms, state.rules, state.shadow)
     edges = [edge for edge in found if not edge.shadow]
-    apply_edges(state.levels, state.fsm, edges, symbols, state.now_ms)
-    apply_shadow(state.shadow, [edge for edge in found if edge.shadow], state.now_ms)
+    if found:
+        apply_edges(state.levels, state.fsm, edges, symbols, state.now_ms)
+        apply_shadow(state.shadow, [edge for edge in found if edge.shadow], state.now_ms)
     for edge in found:
         said = ShadowEdge if edge.shadow else ConditionEdge
         out.say(said(reason=edge.reason, scope=edge.scope, open=edge.open, detail=edge.detail, held_ms=edge.held_ms))
@@ -44,7 +45,7 @@ def run(state: EngineState, event: Event, out: Out) -> None:
     moves = fsm.drive(state.fsm, _signals_of(state, known), state.now_ms)
     for move in moves:
         _moved(state, move, out)
-    killing = isinstance(event, OperatorInput) and event.command is OperatorCommand.KILL
+    killing = type(event) is OperatorInput and event.command is OperatorCommand.KILL
     if killing and not any(move.event is FsmEvent.KILL for move in moves):
         # Already in EMERGENCY for another reason: nothing moves, but the latch must stand on the disk all the same.
         out.do(LatchKill(latched=True, author=state.wishes.kill_author, reason=state.wishes.kill_reason))

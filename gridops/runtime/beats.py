@@ -21,6 +21,9 @@ from gridops.domain.vocabulary import (
 from gridops.runtime.out import Out
 from gridops.runtime.state import EngineState, SymbolState
 
+_QUOTING = (FsmState.ACTIVE, FsmState.THROTTLED)
+_STOPPING = FsmState.STOPPING
+
 
 def presume(state: EngineState, out: Out) -> None:
     """Past the countdown every order of the symbol is UNKNOWN, and its one condition holds until each was asked for."""
@@ -80,11 +83,11 @@ def _wanted_armed(state: EngineState, symbol: SymbolState) -> bool:
     """While any own order is live or UNKNOWN; and before the first one may be placed."""
     if symbol.orders:
         return True
-    return state.fsm.state in (FsmState.ACTIVE, FsmState.THROTTLED) and state.identity.armed
+    return state.fsm.state in _QUOTING and state.identity.armed
 
 
 def _leaving(state: EngineState) -> bool:
-    return state.fsm.state is FsmState.STOPPING and state.fsm.stop_mode is StopMode.LEAVE
+    return state.fsm.state is _STOPPING and state.fsm.stop_mode is StopMode.LEAVE
 
 
 def _beat(state: EngineState, symbol: SymbolState, out: Out) -> None:

@@ -224,7 +224,7 @@ def count_churn(state: EngineState) -> None:
 def churn_last_hour(state: EngineState) -> int:
     oldest = state.venue_ms // 60_000 - CHURN_MINUTES
     churn = state.counters.churn
-    return sum(churn[i + 1] for i in range(0, len(churn), 2) if churn[i] > oldest)
+    return sum([churn[i + 1] for i in range(0, len(churn), 2) if churn[i] > oldest])
 
 
 def ask(state: EngineState, wants: Iterable[Want], out: Out) -> None:

@@ -69,8 +69,8 @@ class Engine:
                 type(event).__name__,
                 body,
                 done.durable,
-                tuple(_order_row(order, header.seq) for order in done.orders),
-                tuple(_fill_row(fill, header.seq) for fill in done.fills),
+                tuple([_order_row(order, header.seq) for order in done.orders]) if done.orders else (),
+                tuple([_fill_row(fill, header.seq) for fill in done.fills]) if done.fills else (),
             )
         )
         if header.seq % CHECKPOINT_EVERY == 0:

@@ -2,14 +2,16 @@
 
 from collections.abc import Iterable
 from decimal import Decimal
+from functools import cache
 
 from gridops.decide import budget, drawdown, exposure, sync
 from gridops.decide.health_facts import HealthFacts, SymbolFacts
 from gridops.decide.sync import Suspicion
+from gridops.decide.words import BUY, UNKNOWN
 from gridops.domain.market import Signal
 from gridops.domain.orders import Order
 from gridops.domain.rules import SyncRules
-from gridops.domain.vocabulary import RESTING, MismatchKind, OrderState, QueryKind, Severity, Side
+from gridops.domain.vocabulary import RESTING, MismatchKind, QueryKind, Severity
 from gridops.runtime import protect
 from gridops.runtime.state import EngineState, SymbolState
 
@@ -52,6 +54,11 @@ def unrealised(symbol: SymbolState) -> Decimal | None:
 def micro(amount: Decimal) -> int:
     """Millionths of the settlement asset, for integer comparison."""
     return int(amount * 1_000_000)
+
+
+@cache
+def _cap_micro(cap: Decimal) -> int:
+    return micro(cap)
 
 
 def mark_ticks(symbol: SymbolState) -> int:
@@ -139,8 +146,8 @@ def gather(state: EngineState) -> HealthFacts:
         loss_streak=bool(_signal(state, "loss_streak")),
         maintenance=bool(_signal(state, "maintenance")),
         signals_expire_ms=expiry,
-        account_wce=sum(micro(s.instrument.unit * worst[name]) for name, s in state.symbols.items()),
-        account_cap=micro(state.rules.risk.account_cap),
+        account_wce=sum([micro(s.instrument.unit * worst[name]) for name, s in state.symbols.items()]),
+        account_cap=_cap_micro(state.rules.risk.account_cap),
         budget_used_pct=budget.used_pct(state.budget, state.rules.budget, state.venue_ms),
         budget_frees_ms=None,
     )
@@ -151,7 +158,10 @@ def gather(state: EngineState) -> HealthFacts:
 
 
 def _feeds_ready(state: EngineState) -> bool:
-    return bool(state.symbols) and all(s.view.has_book and s.view.mark_ticks for s in state.symbols.values())
+    for symbol in state.symbols.values():
+        if not symbol.view.has_book or not symbol.view.mark_ticks:
+            return False
+    return bool(state.symbols)
 
 
 def _flat_read_ms(state: EngineState) -> int | None:
@@ -168,15 +178,15 @@ def _unknown_orders(state: EngineState) -> tuple[int, int | None]:
     makes as many of them, and the question that follows tells what became of each.
     """
     count, oldest = 0, None
-    for symbol in state.symbols.values():
-        if state.deadman[symbol.symbol].fired:
+    for name, symbol in state.symbols.items():
+        if state.deadman[name].fired:
             # One condition says it of all of them.
             continue
         for order in symbol.orders.values():
             pending = order.pending
             lost = pending is not None and pending.unknown
-            if order.state is OrderState.UNKNOWN or lost:
-                count += order.state is OrderState.UNKNOWN or not (pending and pending.refused)
+            if lost or order.state is UNKNOWN:
+                count += order.state is UNKNOWN or not (pending and pending.refused)
                 since = pending.sent_ms if pending is not None and lost else order.created_ms
                 oldest = since if oldest is None else min(oldest, since)
     return count, None if oldest is None else oldest + state.now_ms - state.venue_ms
@@ -195,6 +205,8 @@ def _signal(state: EngineState, name: str) -> int | None:
 
 
 def _signal_expiry(state: EngineState) -> int | None:
+    if not state.signals:
+        return None
     live = [s for name in sorted(state.signals) if (s := _live_signal(state, name)) is not None]
     if not live:
         return None
@@ -255,6 +267,8 @@ def _wallet_is_wrong(known: Suspicion) -> bool:
 def _mismatch(state: EngineState, name: str) -> tuple[Severity | None, str]:
     worst: Severity | None = None
     detail = ""
+    if not state.sync.suspicions:
+        return worst, detail
     for known in state.sync.suspicions.values():
         concerns = (known.symbol == name and known.kind in _FREEZING) or _wallet_is_wrong(known)
         if known.confirmed and concerns and worst is not Severity.CRITICAL:
@@ -283,12 +297,17 @@ def touch_alone(state: EngineState, symbol: SymbolState) -> bool:
 def _makes_a_touch(symbol: SymbolState) -> bool:
     """Whether one of the two touches shows no more than the size of own orders there, a fill under way or not."""
     view = symbol.view
-    ours = {Side.BUY: 0, Side.SELL: 0}
-    touch = {Side.BUY: view.bid_ticks, Side.SELL: view.ask_ticks}
+    bid, ask = view.bid_ticks, view.ask_ticks
+    bid_lots = ask_lots = 0
     for order in symbol.orders.values():
-        if order.price_ticks == touch[order.side] and order.state in RESTING:
-            ours[order.side] += order.lots
-    return ours[Side.BUY] >= view.bid_lots or ours[Side.SELL] >= view.ask_lots
+        price = order.price_ticks
+        if (price != bid and price != ask) or order.state not in RESTING:
+            continue
+        if order.side is BUY:
+            bid_lots += order.lots if price == bid else 0
+        elif price == ask:
+            ask_lots += order.lots
+    return bid_lots >= view.bid_lots or ask_lots >= view.ask_lots
 
 
 def sample_drawdown(state: EngineState) -> None:

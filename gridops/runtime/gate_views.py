@@ -90,4 +90,4 @@ def bounds(symbol: SymbolState, mark_ticks: int) -> Bounds:
 
 def rate_low(state: EngineState) -> bool:
     """THROTTLED because the rate budget is nearly used: nothing is re-priced."""
-    return any(level.reason is FsmReason.RATE_BUDGET_LOW for level in state.levels.values())
+    return bool(state.levels) and any(level.reason is FsmReason.RATE_BUDGET_LOW for level in state.levels.values())

@@ -36,7 +36,7 @@ class Out:
     @property
     def durable(self) -> bool:
         """Does a place or an amend leave with this step?"""
-        return any(isinstance(effect, Send) and effect.durable for effect in self.effects)
+        return bool(self.effects) and any(isinstance(effect, Send) and effect.durable for effect in self.effects)
 
     def note(self, topic: str, severity: Severity, detail: str) -> None:
         self.records.append(Note(topic=topic, severity=severity, detail=detail))

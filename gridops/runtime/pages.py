@@ -38,8 +38,9 @@ def run(state: EngineState, out: Out) -> None:
             if state.now_ms >= _due_ms(state, page):
                 state.pages[page.key] = state.now_ms
                 out.note(page.topic, Severity.CRITICAL, page.detail)
-    for key in [key for key, said_ms in state.pages.items() if state.now_ms - said_ms >= 2 * PAGE_MS]:
-        del state.pages[key]
+    if state.pages:
+        for key in [key for key, said_ms in state.pages.items() if state.now_ms - said_ms >= 2 * PAGE_MS]:
+            del state.pages[key]
 
 
 def deadline_ms(state: EngineState) -> int | None:

@@ -4,6 +4,8 @@ Re-planned at every step until the venue's own read says it is done; pure questi
 close is reduce-only whatever we believe, so the venue refuses it when we are wrong.
 """
 
+from itertools import islice
+
 from gridops.decide import exposure
 from gridops.decide.levels import CONDITIONS
 from gridops.decide.sync import slot
@@ -41,11 +43,13 @@ UNHEARD_MS = 3_000
 UNANSWERED_MS = 10_000
 """Longer than any answer of the venue takes: what is still open then may never have left."""
 _LATCHING = (FsmEvent.KILL, FsmEvent.BREACH)
+_EXITS = frozenset({FsmState.EMERGENCY, FsmState.STOPPING})
+_MARKET, _IOC = OrderType.MARKET, TimeInForce.IOC
 
 
 def never_rests(order: Order) -> bool:
     """An exit of ours: it trades at once or expires."""
-    return order.order_type is OrderType.MARKET or order.tif is TimeInForce.IOC
+    return order.order_type is _MARKET or order.tif is _IOC
 
 
 def spent(order: Order, symbol: SymbolState, rules: SyncRules) -> bool:
@@ -295,8 +299,9 @@ def proven_terminal(state: EngineState) -> bool:
 def last_terminal_ms(symbol: SymbolState) -> int:
     """Venue time of the newest end of an order: a read must be asked after it to prove anything."""
     newest = 0
-    for client_id in list(symbol.closed)[-40:]:
-        newest = max(newest, symbol.closed[client_id].updated_ms)
+    for order in islice(reversed(symbol.closed.values()), 40):
+        if order.updated_ms > newest:
+            newest = order.updated_ms
     return newest
 
 
@@ -325,4 +330,4 @@ def resting(state: EngineState) -> tuple[str, ...]:
 
 
 def is_exit_state(state: FsmState) -> bool:
-    return state in (FsmState.EMERGENCY, FsmState.STOPPING)
+    return state in _EXITS

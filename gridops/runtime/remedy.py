@@ -54,6 +54,8 @@ def run(state: EngineState, out: Out) -> None:
     """Carry out what the configuration lets the engine do by itself, then answer the looks whose reads are in."""
     if state.sync.suspicions:
         _automatic(state, out)
+    if not state.sync.requests:
+        return
     for asking in list(state.sync.requests):
         missing = _missing(state, asking)
         if not missing or state.now_ms >= asking.since_ms + ANSWER_WITHIN_MS:
@@ -65,7 +67,8 @@ def run(state: EngineState, out: Out) -> None:
 
 def deadline_ms(state: EngineState) -> int | None:
     """When the oldest look must be answered whatever is missing, on the boot clock."""
-    return min((asking.since_ms + ANSWER_WITHIN_MS for asking in state.sync.requests), default=None)
+    requests = state.sync.requests
+    return min([asking.since_ms + ANSWER_WITHIN_MS for asking in requests]) if requests else None
 
 
 def propose(state: EngineState) -> RemedyPlan:

@@ -14,6 +14,7 @@ SLOW_READ_MS = 2_000
 _ORDER = QueryKind.ORDER
 _WAITING = frozenset({OrderState.SENT, OrderState.UNKNOWN})
 _WORKING = frozenset({OrderState.OPEN, OrderState.PARTIAL})
+_EXITS = frozenset({FsmState.EMERGENCY, FsmState.STOPPING})
 _UNSURE = frozenset({FsmState.DEGRADED, FsmState.EMERGENCY, FsmState.STOPPING})
 
 
@@ -23,8 +24,8 @@ def run(state: EngineState, out: Out) -> None:
         return
     _drop_lost_questions(state)
     _want_proof(state)
-    probes = _probes(state)
     if max(state.budget.banned_until_ms, state.budget.held_until_ms) <= state.venue_ms:
+        probes = _probes(state)
         wants = sync.due(
             state.sync,
             now_ms=state.now_ms,
@@ -46,7 +47,7 @@ def _degraded_with_position(state: EngineState) -> bool:
 
 def _want_proof(state: EngineState) -> None:
     """Flat is proven by a read asked after the last own order ended: ask then, and often while anything is open."""
-    if not protect.is_exit_state(state.fsm.state):
+    if state.fsm.state not in _EXITS:
         return
     last_ms = state.sync.last_ask.get(sync.slot(QueryKind.POSITIONS, ""), 0)
     for symbol in state.symbols.values():
@@ -61,8 +62,10 @@ def _want_proof(state: EngineState) -> None:
 
 def _once_more(state: EngineState) -> list[sync.Want]:
     """A position read that is slow to answer does not hold up the next while an exit waits for one."""
+    if state.fsm.state not in _EXITS:
+        return []
     asked_ms = max((a.boot_ms for a in state.sync.asked.values() if a.kind is QueryKind.POSITIONS), default=None)
-    if asked_ms is None or state.now_ms < asked_ms + SLOW_READ_MS or not protect.is_exit_state(state.fsm.state):
+    if asked_ms is None or state.now_ms < asked_ms + SLOW_READ_MS:
         return []
     if all(protect.done(state, symbol) for symbol in state.symbols.values()):
         return []
@@ -71,6 +74,8 @@ def _once_more(state: EngineState) -> list[sync.Want]:
 
 def _drop_lost_questions(state: EngineState) -> None:
     """A question without an answer past its time-out is asked again; the late answer will be ignored."""
+    if not state.sync.asked:
+        return
     limit = state.now_ms - state.rules.sync.query_timeout_ms
     for query_id in [q for q, asked in state.sync.asked.items() if asked.boot_ms < limit]:
         lost = state.sync.asked.pop(query_id)
@@ -94,13 +99,13 @@ def _probes(state: EngineState) -> list[tuple[str, str]]:
 def deadline_ms(state: EngineState) -> int:
     """When the next read or beat is due, on the boot clock."""
     now = state.now_ms
-    times = [now + state.rules.sync.open_orders_ms]
+    rules = state.rules.sync
+    times = [now + rules.open_orders_ms]
     if not state.health.lease_held:
         return times[0]
     # Nothing is asked before a ban ends, and what this step left unasked is not asked a millisecond later either.
     times.append(max(_next_question_ms(state), state.health.banned_until_ms, now + PATIENCE_MS))
-    for asked in state.sync.asked.values():
-        times.append(asked.boot_ms + state.rules.sync.query_timeout_ms + 1)
+    times += [asked.boot_ms + rules.query_timeout_ms + 1 for asked in state.sync.asked.values()]
     if not state.identity.observer:
         times += beats.deadlines_ms(state)
     return max(min(times), now + 1)
@@ -118,11 +123,15 @@ def _next_question_ms(state: EngineState) -> int:
 
 def _order_deadlines(state: EngineState, symbol: SymbolState) -> list[int]:
     offset, inflight_ms = state.now_ms - state.venue_ms, state.rules.sync.inflight_ms
-    probing = {asked.client_id for asked in state.sync.asked.values() if asked.kind is _ORDER}
+    probing: set[str] | None = None
     times = []
     for order in symbol.orders.values():
         pending, unsettled = order.pending, order.absent_reads or order.state in _WAITING
-        if (pending is None and not unsettled) or order.client_id in probing:
+        if pending is None and not unsettled:
+            continue
+        if probing is None:
+            probing = {asked.client_id for asked in state.sync.asked.values() if asked.kind is _ORDER}
+        if order.client_id in probing:
             continue
         waiting = pending.sent_ms if pending is not None else 0
         if unsettled:

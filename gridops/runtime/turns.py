@@ -161,6 +161,8 @@ class Turns:
         self._execute(done, token, body)
 
     def _execute(self, done: Step, token: Token, body: bytes) -> None:
+        if not done.effects:
+            return
         sends = [effect for effect in done.effects if isinstance(effect, Send)]
         if sends:
             self.outbox.submit(sends, token, body, self.engine.state)

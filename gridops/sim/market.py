@@ -113,20 +113,20 @@ class LightMarket:
         self._queue.append(MarketTrade(self._now_ms, _SYMBOL, price, lots, seller))
 
     def _levels(self) -> tuple[tuple[Level, ...], tuple[Level, ...]]:
-        chance = self._chance
-        bids = tuple((self._bid - 9 * i, chance.randint(3, 60)) for i in range(3))
-        asks = tuple((self._ask + 9 * i, chance.randint(3, 60)) for i in range(3))
+        bid, ask, below = self._bid, self._ask, self._chance.randrange
+        bids = ((bid, below(3, 61)), (bid - 9, below(3, 61)), (bid - 18, below(3, 61)))
+        asks = ((ask, below(3, 61)), (ask + 9, below(3, 61)), (ask + 18, below(3, 61)))
         return bids, asks
 
     def _show(self) -> None:
-        new = self._levels()
-        changes: list[tuple[Level, ...]] = []
-        for shown, levels in zip(self._shown, new, strict=True):
-            now = dict(levels)
-            gone = [(price, 0) for price in shown if price not in now]
-            changes.append((*gone, *levels))
-        self._shown = (dict(new[0]), dict(new[1]))
-        self._queue.append(DepthDiff(self._now_ms, _SYMBOL, changes[0], changes[1]))
+        bids, asks = self._levels()
+        now = (dict(bids), dict(asks))
+        gone_bids, gone_asks = (
+            [(price, 0) for price in shown if price not in levels]
+            for shown, levels in zip(self._shown, now, strict=True)
+        )
+        self._shown = now
+        self._queue.append(DepthDiff(self._now_ms, _SYMBOL, (*gone_bids, *bids), (*gone_asks, *asks)))
 
     def _mark(self) -> MarkPrice:
         mark = Decimal(self._bid + self._ask).scaleb(-1) / 2

@@ -39,7 +39,11 @@ class PriceCandles:
         if not self._minutes or self._minutes[-1].open_ms < open_ms:
             self._minutes.append(PriceMinute(open_ms, price, price, price, price))
         minute = self._minutes[-1]
-        minute.high, minute.low, minute.close = max(minute.high, price), min(minute.low, price), price
+        if price > minute.high:
+            minute.high = price
+        if price < minute.low:
+            minute.low = price
+        minute.close = price
         minute.count += 1
 
     def grouped(self, width_ms: int) -> Iterator[PriceMinute]:

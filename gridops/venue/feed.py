@@ -184,7 +184,10 @@ def send_mark(world: World, market: Market) -> None:
         return
     index = market.index if market.index is not None else mark
     for name, price in (("mark", mark), ("index", index), ("premium", (mark - index) / index)):
-        market.stated.setdefault(name, PriceCandles()).add(world.now_ms, price)
+        stated = market.stated.get(name)
+        if stated is None:
+            stated = market.stated[name] = PriceCandles()
+        stated.add(world.now_ms, price)
     payload = {
         "e": "markPriceUpdate",
         "E": world.now_ms,
