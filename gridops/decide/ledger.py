@@ -66,10 +66,14 @@ class Stream:
             column: array[int] = getattr(self, name)
             setattr(self, name, array("q", [column[i] for i in keep]))
 
+    def in_time(self) -> bool:
+        """Do the rows stand in the order of their times as well?"""
+        return all(map(le, self.at_ms, islice(self.at_ms, 1, None)))
+
     def sums(self, bounds: Sequence[int]) -> list[int]:
         """1e-8 of the rows from each bound to before the next."""
         times, amounts = self.at_ms, self.amount_e8
-        if all(map(le, times, islice(times, 1, None))):
+        if self.in_time():
             cuts = [bisect_left(times, bound) for bound in bounds]
             return [sum(amounts[low:high]) for low, high in pairwise(cuts)]
         found = [0] * (len(bounds) + 1)

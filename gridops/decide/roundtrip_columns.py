@@ -8,7 +8,7 @@ follow each other, they are differences of running sums.
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, repeat
-from operator import add, itemgetter, mul, neg, sub
+from operator import add, itemgetter, lt, mul, neg, sub
 from typing import Any
 
 from gridops.decide.roundtrip_fills import Fills
@@ -166,28 +166,28 @@ class _Seen:
     """The mid after every row that opened lots, and its extremes between rows."""
 
     def __init__(self, fills: Fills, marks: Marks, found: Stretch, rows: _Rows) -> None:
-        self._marks, self._rows = marks, rows
-        opens = picked(found.opens)
+        self._marks, self._at_ms = marks, rows.at_ms
+        opens, prices = picked(found.opens), fills.price[found.start : found.stop]
         self._units, self._lots, at_ms = opens(rows.units), opens(rows.lots), opens(rows.at_ms)
         self._side = opens(fills.sign[found.start : found.stop])
         self._first = marks.places(at_ms, after=False)
-        self._beyond = marks.places(rows.at_ms, after=True)
         self._moved: list[Column] = []
         self._known: list[Column] = []
-        paid2 = opens(list(map(mul, fills.price[found.start : found.stop], repeat(2))))
+        paid2 = list(map(mul, opens(prices), repeat(2)))
+        weight = list(map(mul, self._side, self._lots))
         for horizon_ms in HORIZONS_MS:
-            mids = marks.mids([at + horizon_ms for at in at_ms])
-            known = [mid is not None for mid in mids]
-            each = zip(mids, paid2, self._side, self._lots, strict=True)
+            mids = marks.mids(list(map(add, at_ms, repeat(horizon_ms))))
+            known = [1] * len(mids)
+            if None in mids:
+                known = [mid is not None for mid in mids]
+                mids = [paid if mid is None else mid for mid, paid in zip(mids, paid2, strict=True)]
             self._known.append(known)
-            self._moved.append([0 if mid is None else (mid - paid) * side * lots for mid, paid, side, lots in each])
+            self._moved.append(list(map(mul, map(sub, mids, paid2), weight)))
 
     def rungs(self, entries: Column, exits: Column) -> Looks:
         """Of trips that a place in `opens` and a row make."""
         enter = picked(entries)
-        looks = self._excursions(
-            enter(self._first), picked(exits)(self._beyond), enter(self._units), enter(self._lots), enter(self._side)
-        )
+        looks = self._excursions(enter(self._first), exits, enter(self._units), enter(self._lots), enter(self._side))
         for moved, known in zip(self._moved, self._known, strict=True):
             both = list(map(mul, enter(known), looks.looked))
             looks.known.append(both)
@@ -200,9 +200,7 @@ class _Seen:
             return Looks((), (), (), [()] * len(HORIZONS_MS), [()] * len(HORIZONS_MS))
         begin, end = picked(found.open_from), picked(found.open_to)
         held = [both // 2 for both in lots]
-        looks = self._excursions(
-            begin(self._first), picked(found.lasts)(self._beyond), entered, held, begin(self._side)
-        )
+        looks = self._excursions(begin(self._first), found.lasts, entered, held, begin(self._side))
         opened = list(map(sub, found.open_to, found.open_from))
         for moved, known in zip(self._moved, self._known, strict=True):
             count = differences(known, begin, end)
@@ -211,18 +209,14 @@ class _Seen:
             looks.moved2_units.append(list(map(mul, differences(moved, begin, end), both)))
         return looks
 
-    def _excursions(self, first: Column, beyond: Column, entered: Column, lots: Column, side: Column) -> Looks:
-        adverse, favour, looked = [], [], []
-        span = self._marks.span
-        for left, right, units, count, way in zip(first, beyond, entered, lots, side, strict=True):
-            if left >= right:
-                adverse.append(0)
-                favour.append(0)
-                looked.append(0)
-                continue
-            low, high = span(left, right)
-            one, other = (low * count - 2 * units) * way, (high * count - 2 * units) * way
-            adverse.append(min(0, one, other))
-            favour.append(max(0, one, other))
-            looked.append(1)
-        return Looks(looked, adverse, favour)
+    def _excursions(self, first: Column, exits: Column, entered: Column, lots: Column, side: Column) -> Looks:
+        beyond = self._marks.places(picked(exits)(self._at_ms), after=True)
+        looked = list(map(lt, first, beyond))
+        lows, highs = self._marks.spans(first, beyond)
+        paid2, weight = list(map(mul, entered, repeat(2))), list(map(mul, lots, looked))
+
+        def moved(extremes: Column) -> Column:
+            return list(map(mul, map(sub, map(mul, extremes, weight), map(mul, paid2, looked)), side))
+
+        one, other = moved(lows), moved(highs)
+        return Looks(looked, list(map(min, repeat(0), one, other)), list(map(max, repeat(0), one, other)))

@@ -8,7 +8,7 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice, repeat
-from operator import le
+from operator import add, le, sub
 
 GAP_MS = 5_000
 """A mid older than this says nothing about the moment asked for."""
@@ -91,19 +91,44 @@ class Marks:
         low, high = bisect_left(times, at_ms[0]), bisect_right(times, at_ms[-1])
         if high - low > _DENSE * len(at_ms):
             return list(map(find, repeat(times), at_ms, repeat(low), repeat(high)))
-        held = times[low:high].tolist()
-        return [low + each for each in map(find, repeat(held), at_ms)]
+        found = map(find, repeat(times[low:high].tolist()), at_ms)
+        return list(map(add, found, repeat(low)) if low else found)
 
     def mids(self, due_ms: Sequence[int]) -> list[int | None]:
         """What `at` says of many moments, given in order."""
-        times, mid2, count = self.times, self.mid2, len(self.times)
-        newest_ms = times[-1]
-        return [
-            mid2[place - 1]
-            if place and due - times[place - 1] <= GAP_MS and (place < count or due == newest_ms)
-            else None
-            for due, place in zip(due_ms, self.places(due_ms, after=True), strict=True)
-        ]
+        times, mid2 = self.times, self.mid2
+        places = self.places(due_ms, after=True)
+        if not places:
+            return []
+        if not places[0]:
+            return [self.at(due) for due in due_ms]
+        before = list(map(sub, places, repeat(1)))
+        mids: list[int | None] = list(map(mid2.__getitem__, before))
+        since = list(map(times.__getitem__, before))
+        if max(map(sub, due_ms, since)) > GAP_MS:
+            mids = [mid if due - at <= GAP_MS else None for due, at, mid in zip(due_ms, since, mids, strict=True)]
+        newest, number = times[-1], len(due_ms) - 1
+        while number >= 0 and due_ms[number] > newest:
+            mids[number] = None
+            number -= 1
+        return mids
+
+    def spans(self, first: Sequence[int], beyond: Sequence[int]) -> tuple[list[int], list[int]]:
+        """Lowest and highest from each place to before another; 0 where there is none between."""
+        lows, highs = [0] * len(first), [0] * len(first)
+        base, end, most = min(first, default=0), max(beyond, default=0), 2 * _WIDTH
+        held: Sequence[int] = self.mid2
+        if end - base <= _DENSE * len(first):
+            held = self.mid2[base:end].tolist()
+        else:
+            base = 0
+        for number, (left, right) in enumerate(zip(first, beyond, strict=True)):
+            if right - left > most:
+                lows[number], highs[number] = self.span(left, right)
+            elif left < right:
+                seen = held[left - base : right - base]
+                lows[number], highs[number] = min(seen), max(seen)
+        return lows, highs
 
     @staticmethod
     def _reduce(levels: "list[array[int]]", left: int, right: int, pick: Callable[[list[int]], int]) -> int:

@@ -7,8 +7,8 @@ seconds and in any order to the same figure. It rounds nothing but the averages 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_EVEN, Decimal
-from itertools import accumulate, compress, count, repeat
-from operator import eq, mul, sub
+from itertools import accumulate, count, repeat
+from operator import mul, sub
 
 from gridops.decide.roundtrip_columns import Columns, Looks, picked
 from gridops.decide.roundtrip_fills import Fills, money
@@ -245,10 +245,15 @@ class Tally:
         gross = list(map(mul, found.gross_units, repeat(unit)))
         fees = list(map(mul, found.fee_e8, repeat(_FINER)))
         net = list(map(sub, gross, fees))
-        for name in dict.fromkeys(names):
-            pick = _same if len(set(names)) == 1 else picked(list(compress(count(), map(eq, names, repeat(name)))))
-            wins = sum(map((0).__lt__, pick(net)))
-            self._held(name, instrument).add_columns(found, wins, pick)
+        places: dict[str, list[int]] = {}
+        for place, name in enumerate(names):
+            held = places.get(name)
+            if held is None:
+                held = places[name] = []
+            held.append(place)
+        for name, held in places.items():
+            pick = _same if len(places) == 1 else picked(held)
+            self._held(name, instrument).add_columns(found, sum(map((0).__lt__, pick(net))), pick)
         self._count_columns(found.exit_ms, gross, fees)
 
     def _count_columns(self, exit_ms: Sequence[int], gross: Sequence[int], fees: Sequence[int]) -> None:

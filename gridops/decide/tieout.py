@@ -100,7 +100,7 @@ def tie_out(ours: Rows, venue: Rows, reads: Sequence[WalletRead], *, covered_ms:
         return _unknown("no_wallet_read", ours)
     if not covered_ms:
         return _unknown("no_income_read", ours)
-    times = _times(ours, venue)
+    times = _Times(ours, venue)
     if not opened:
         reads = _from_quiet(reads, times)
         if not reads:
@@ -142,25 +142,30 @@ def _once(rows: Rows) -> Rows:
     return rows
 
 
-def _times(*sides: Rows) -> list[int]:
+class _Times:
     """Every moment at which a row moved a wallet, by either ledger."""
-    found: set[int] = set()
-    for rows in sides:
-        for stream in rows.streams.values():
-            found.update(stream.at_ms)
-    return sorted(found)
+
+    def __init__(self, *sides: Rows) -> None:
+        streams = [stream for rows in sides for stream in rows.streams.values()]
+        self._columns = [stream.at_ms if stream.in_time() else sorted(stream.at_ms) for stream in streams]
+
+    def between(self, from_ms: int, to_ms: int) -> list[int]:
+        """Those from one moment to another, both included, each once and in order."""
+        found: set[int] = set()
+        for column in self._columns:
+            found.update(column[bisect_left(column, from_ms) : bisect_right(column, to_ms)])
+        return sorted(found)
 
 
-def _quiet(read: WalletRead, times: list[int]) -> bool:
-    at = bisect_left(times, read.from_ms - QUIET_MS)
-    return at == len(times) or times[at] > read.to_ms + QUIET_MS
+def _quiet(read: WalletRead, times: _Times) -> bool:
+    return not times.between(read.from_ms - QUIET_MS, read.to_ms + QUIET_MS)
 
 
-def _from_quiet(reads: Sequence[WalletRead], times: list[int]) -> Sequence[WalletRead]:
+def _from_quiet(reads: Sequence[WalletRead], times: _Times) -> Sequence[WalletRead]:
     return next((reads[at:] for at, read in enumerate(reads) if _quiet(read, times)), ())
 
 
-def _cuts(reads: Sequence[WalletRead], times: list[int], venue: Rows, covered_ms: int) -> list[WalletRead]:
+def _cuts(reads: Sequence[WalletRead], times: _Times, venue: Rows, covered_ms: int) -> list[WalletRead]:
     """Per UTC day the last usable read that income rows cover; without the opening itself."""
     found: dict[int, WalletRead] = {}
     wallet: _Wallet | None = None
@@ -190,9 +195,9 @@ class _Wallet:
         self._times = {asset: [at for at, _ in sorted(held)] for asset, held in rows.items()}
         self._sums = {asset: list(accumulate(amount for _, amount in sorted(held))) for asset, held in rows.items()}
 
-    def moment(self, read: WalletRead, times: list[int]) -> int | None:
+    def moment(self, read: WalletRead, times: _Times) -> int | None:
         """The latest moment around the read at which every wallet had the figure read; None without one."""
-        window = times[bisect_left(times, read.from_ms - QUIET_MS) : bisect_right(times, read.to_ms + QUIET_MS)]
+        window = times.between(read.from_ms - QUIET_MS, read.to_ms + QUIET_MS)
         for moment in [*(at + 1 for at in reversed(window)), window[0]]:
             if all(abs(self._at(asset, moment) - held) <= DUST_E8 for asset, held in read.wallets.items()):
                 return moment

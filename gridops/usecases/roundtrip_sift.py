@@ -7,7 +7,7 @@ one. The same is said of a page that cannot be decoded, so that the one row at f
 
 from array import array
 from collections.abc import Iterable, Iterator
-from itertools import accumulate
+from itertools import accumulate, compress
 from operator import add, mul
 
 import msgspec
@@ -26,8 +26,10 @@ _REPLY = b'"QueryReply",'
 _FIRST_FILLED = b'[["Filled",{"fill":{'
 _FILLED_AT = len(b'[["Filled",')
 _NO_MORE = len(b"],[]]")
-_HEADER, _REPORT = 60, 300
+_HEADER, _REPORT = 60, 400
 """Bytes that the beginning of a row, and that of an order report's, take at least; a shorter one is taken by itself."""
+_QUOTE, _BOOKED = 240, 230
+"""The same of a view and of a booked fill: what is cut too long does not decode, and is taken by itself too."""
 _TOGETHER = 125
 """Rows whose remainders are searched at once for what has to be taken by itself."""
 
@@ -136,7 +138,7 @@ class _Batch:
         for _, _, kind, body in rows:
             if kind == "ViewChanged":
                 start = body.find(_VIEW, _HEADER)
-                stop = body.find(b"}}", start)
+                stop = body.find(b"}}", start + _QUOTE)
                 if start < 0 or stop < 0:
                     return False
                 views.append(body[start + _VIEW_AT : stop + 1])
@@ -145,7 +147,7 @@ class _Batch:
             if kind == "OrderReport":
                 start = body.find(_FIRST_FILLED, _REPORT)
                 if start >= 0:
-                    stop = body.find(b"}]", start) + 1
+                    stop = body.find(b"}]", start + _BOOKED) + 1
                     fills.append(body[start + _FILLED_AT : stop])
                     if len(body) - stop > _NO_MORE:
                         rests.append(body[stop:])
@@ -249,22 +251,23 @@ def _all(pieces: list[bytes]) -> bytes:
 
 
 def _seen(pieces: list[bytes]) -> Iterator[Seen]:
-    views = wire.VIEWS.decode(_all(pieces))
-    quoted = [each for each in views if each.bid_ticks and each.ask_ticks]
-    by_symbol: dict[str, list[wire.View]] = {}
-    for each in quoted:
-        by_symbol.setdefault(each.symbol, []).append(each)
-    for symbol, held in sorted(by_symbol.items()):
-        _, bids, asks, times = zip(*map(astuple, held), strict=True)
-        yield Seen(symbol, _longs(times), _longs(map(add, bids, asks)))
+    symbols, bids, asks, times = zip(*map(astuple, wire.VIEWS.decode(_all(pieces))), strict=True)
+    sums = list(map(add, bids, asks))
+    if 0 not in bids and 0 not in asks and len(set(symbols)) == 1:
+        yield Seen(symbols[0], _longs(times), _longs(sums))
+        return
+    quoted = [bool(bid and ask) for bid, ask in zip(bids, asks, strict=True)]
+    for symbol in sorted(set(compress(symbols, quoted))):
+        held = [good and name == symbol for good, name in zip(quoted, symbols, strict=True)]
+        yield Seen(symbol, _longs(compress(times, held)), _longs(compress(sums, held)))
 
 
 def _traded(pieces: list[bytes]) -> Iterator[Traded | None]:
-    by_symbol: dict[str, list[wire.Filled]] = {}
-    for each in wire.FILLEDS.decode(_all(pieces)):
-        by_symbol.setdefault(each.fill.symbol, []).append(each)
-    for symbol, booked in by_symbol.items():
-        yield _columns(symbol, booked)
+    every = wire.FILLEDS.decode(_all(pieces))
+    symbols = [each.fill.symbol for each in every]
+    known = list(dict.fromkeys(symbols))
+    for symbol in known:
+        yield _columns(symbol, every if len(known) == 1 else [each for each in every if each.fill.symbol == symbol])
 
 
 def _columns(symbol: str, booked: list[wire.Filled]) -> Traded | None:
@@ -304,20 +307,15 @@ def _listed(pieces: list[bytes]) -> tuple[list[Listed], int]:
     """Streams in the order they were met, and when complete income was asked for last."""
     told = [reply for reply in wire.INCOMES.decode(_all(pieces)) if reply.ok]
     covered_ms = max([reply.started_ms for reply in told if reply.complete], default=0)
-    rows = [astuple(each) for reply in told for each in reply.incomes]
-    if not rows:
-        return [], covered_ms
-    kinds, trans, symbols, assets, amounts, times, trades = zip(*rows, strict=True)
-    moved = wire.column_e8(amounts)
-    places: dict[tuple[str, str, str], list[int]] = {}
-    for place, names in enumerate(zip(kinds, symbols, assets, strict=True)):
-        if moved[place]:
-            places.setdefault(names, []).append(place)
-    found = []
-    for names, held in places.items():
-        refs = (
-            [trades[each] or trans[each] for each in held] if names[0] in FROM_FILLS else [trans[each] for each in held]
-        )
-        columns = (map(int, refs), [times[each] for each in held], [moved[each] for each in held])
-        found.append(Listed(*names, *map(_longs, columns)))
-    return found, covered_ms
+    rows = [each for reply in told for each in reply.incomes]
+    streams: dict[tuple[str, str, str], list[tuple[int, int, int]]] = {}
+    for row, amount in zip(rows, wire.column_e8([each.amount for each in rows]), strict=True):
+        if amount:
+            kind = row.income_type
+            ref = (row.trade_id if kind in FROM_FILLS else row.tran_id) or row.tran_id
+            names = (kind, row.symbol, row.asset)
+            held = streams.get(names)
+            if held is None:
+                held = streams[names] = []
+            held.append((int(ref), row.at_ms, amount))
+    return [Listed(*names, *map(_longs, zip(*held, strict=True))) for names, held in streams.items()], covered_ms
