@@ -167,6 +167,7 @@ def _section(alert: Alert) -> list[str]:
         f"## {alert['name']}", "",
         f"{alert['summary']} Severity {alert['severity']}, after {alert['for']} of:", "",
         "```promql", alert["expr"], "```", "",
+        *_setting(alert),
         "**What to run**", "", "```sh", *looks, "```", "",
         "**What evidence to paste**", "",
         "The `EVIDENCE_REF` lines of the commands above, and for an incident the folder of:", "",
@@ -175,6 +176,18 @@ def _section(alert: Alert) -> list[str]:
         "**How to know it is over**", "", f"{alert['over']} The alert resolves by itself then.", "",
         f"Drill: {_drill(alert['drill'])}", "",
     ]  # fmt: skip
+
+
+def _setting(alert: Alert) -> list[str]:
+    """A rule cannot see the settings of the engine it watches, so its reader is told which one it was made for."""
+    from gridops.config import Settings
+
+    if "setting" not in alert:
+        return []
+    section, _, key = alert["setting"].partition(".")
+    default = getattr(getattr(Settings(), section), key)
+    told = f"{alert['setting']} = {default}"
+    return [f"The rule is fixed and fits the default `{told}`: who changes the setting changes the rule.", ""]
 
 
 def _drill(name: str) -> str:

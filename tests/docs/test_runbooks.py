@@ -43,6 +43,11 @@ def test_every_condition_is_explained_with_what_it_asserts_and_what_clears_it() 
         assert f"Asserts {event}. Cleared by: " in told[reason.value], reason
 
 
+def test_the_index_lists_every_page() -> None:
+    text = (ROOT / "runbooks" / "README.md").read_text()
+    assert [name for name in PAGES if f"[{name}]({name}.md)" not in text] == []
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_commands_of_a_page_only_look(name: str) -> None:
     found = runbook.commands((ROOT / "runbooks" / f"{name}.md").read_text())
