@@ -6,11 +6,14 @@ rounds except where it is asked for the nearest tick, and refuses everything tha
 
 from decimal import Decimal
 
+_KEPT, _KEPT_LENGTH = 4_096, 24
+"""Strings a grid remembers, and how long one may be to be remembered."""
+
 
 class Scale:
     """The grid of one tick or step size."""
 
-    __slots__ = ("_places", "_power", "_units")
+    __slots__ = ("_known", "_places", "_power", "_units")
 
     def __init__(self, size: Decimal) -> None:
         if not size.is_finite() or size <= 0:
@@ -21,9 +24,15 @@ class Scale:
         self._places = max(-exponent, 0)
         self._power: int = 10**self._places
         self._units: int = number * int(10 ** max(exponent, 0))
+        self._known: dict[str, int] = {}
 
     def exact(self, text: str) -> int:
         """How many sizes the decimal string is. ValueError when it is not a whole number of them."""
+        known = self._known.get(text)
+        return known if known is not None else self._read(text)
+
+    def _read(self, text: str) -> int:
+        """The same of a string not read lately: a market names the same prices and sizes again and again."""
         whole, fraction = _parts(text)
         places = self._places
         if len(fraction) != places:
@@ -33,6 +42,10 @@ class Scale:
         count, rest = divmod(int(whole + fraction), self._units)
         if rest:
             raise ValueError(f"{_shown(text)} is not on the grid")
+        if len(text) <= _KEPT_LENGTH:
+            if len(self._known) >= _KEPT:
+                self._known.clear()
+            self._known[text] = count
         return count
 
     def nearest(self, text: str) -> int:

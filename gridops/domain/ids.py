@@ -55,7 +55,7 @@ def owner(client_id: str) -> Owner | None:
     marker, digest = client_id[13], client_id[14:]
     if marker not in (ORDINARY, RESERVED) or not tag.isalnum():
         return None
-    if any(c not in _DIGITS for c in epoch) or any(c not in "0123456789abcdef" for c in digest):
+    if epoch.strip(_DIGITS) or digest.strip("0123456789abcdef"):
         return None
     return Owner(tag, int(epoch, 36), marker == RESERVED)
 

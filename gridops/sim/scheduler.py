@@ -104,11 +104,13 @@ class Link:
 
     def arrivals(self) -> tuple[int, ...]:
         """Virtual times at which one message sent now arrives; none when it is lost."""
-        rates = self.rates
-        if self._hit(rates.drop_ppm, "drop"):
+        rates, chance = self.rates, self._chance.random
+        ppm = rates.drop_ppm
+        if ppm and chance() * 1_000_000 < ppm and self._struck("drop"):
             return ()
         first = self._arrival()
-        if self._hit(rates.duplicate_ppm, "duplicate"):
+        ppm = rates.duplicate_ppm
+        if ppm and chance() * 1_000_000 < ppm and self._struck("duplicate"):
             return first, first + self.delay_ns()
         return (first,)
 
@@ -122,13 +124,16 @@ class Link:
 
     def _arrival(self) -> int:
         at_ns = self._scheduler.now_ns + self.delay_ns()
-        if not self._ordered or self._hit(self.rates.reorder_ppm, "reorder"):
+        ppm = self.rates.reorder_ppm
+        if not self._ordered or (ppm and self._chance.random() * 1_000_000 < ppm and self._struck("reorder")):
             return at_ns
-        self._last_ns = max(self._last_ns, at_ns)
+        if at_ns > self._last_ns:
+            self._last_ns = at_ns
         return self._last_ns
 
-    def _hit(self, ppm: int, kind: str) -> bool:
-        if not ppm or self._chance.random() * 1_000_000 >= ppm or not self.gate.take(f"{self.name}.{kind}"):
+    def _struck(self, kind: str) -> bool:
+        """Chance has picked this message; may the fault strike?"""
+        if not self.gate.take(f"{self.name}.{kind}"):
             return False
         self.faults += 1
         return True

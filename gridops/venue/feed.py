@@ -188,14 +188,16 @@ def send_mark(world: World, market: Market) -> None:
         if stated is None:
             stated = market.stated[name] = PriceCandles()
         stated.add(world.now_ms, price)
+    mark_text = money_text(mark)
+    index_text = mark_text if index is mark else money_text(index)
     payload = {
         "e": "markPriceUpdate",
         "E": world.now_ms,
         "s": market.spec.symbol,
-        "p": money_text(mark),
-        "ap": money_text(mark),
-        "P": money_text(index),
-        "i": money_text(index),
+        "p": mark_text,
+        "ap": mark_text,
+        "P": index_text,
+        "i": index_text,
         "r": money_text(market.funding_rate),
         "T": market.next_funding_ms,
         "st": 1,
