@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from gridops import __version__
-from gridops.adapters import lease_file, notify
+from gridops.adapters import installed_build, lease_file, notify
 from gridops.adapters.bundle_writer import BundleSink
 from gridops.adapters.clock import Clock
 from gridops.adapters.control_socket import ControlServer
@@ -117,6 +117,7 @@ def _check_journal(options: RunOptions, engine: Engine) -> None:
 
 def execute(options: RunOptions) -> RunReport:
     """Trade until told to stop. Every refusal is a GridopsError raised before anything is sent."""
+    installed_build.check()
     secrets = Secrets()
     account = options.loaded.settings.account.name
     home = options.home.ensure()
