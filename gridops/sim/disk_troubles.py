@@ -1,11 +1,13 @@
-"""What befalls the simulated disk: commits that fail or take long, and a volume that fills up with a warning before.
+"""What befalls the simulated disk: commits that fail or take long, a volume that fills up with a warning before, and
+evidence that cannot be written.
 
 Carried out for `day`, which draws when. It decides nothing about the rows; losing them is the disk's own business.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from random import Random
 
+from gridops.domain.effects import WriteBundle
 from gridops.domain.events import SinkReport
 from gridops.sim.memory_journal import Disk
 from gridops.sim.scheduler import MS, SECOND, Scheduler
@@ -13,15 +15,43 @@ from gridops.sim.scheduler import MS, SECOND, Scheduler
 ASK_AGAIN_NS = 5 * SECOND
 
 
+class SimEvidence:
+    """Where bundles go: nowhere. While it fails each is lost; the first loss is reported, as the live writer does."""
+
+    def __init__(self, tell: Callable[[SinkReport], bool], lost: Callable[[], None]) -> None:
+        self._tell, self._lost = tell, lost
+        self.failing = False
+        self.written = self.missed = 0
+        self._told = False
+
+    def write(self, order: WriteBundle, rows: Sequence[bytes]) -> None:  # noqa: ARG002 - nobody reads them here
+        """Take one order."""
+        if self.failing:
+            self.missed += 1
+            if not self._told:
+                self._told = self._tell(SinkReport(sink="evidence", ok=False, detail="no space left on device"))
+            self._lost()
+            return
+        self.written += 1
+        if self._told:
+            self._told = not self._tell(SinkReport(sink="evidence", ok=True, detail=f"{order.mode} written"))
+
+    def begin(self) -> None:
+        """A process begins: it has told nobody anything."""
+        self._told = False
+
+
 class DiskTroubles:
     """Troubles of one disk. `tell` hands a report to the process and says whether there is one."""
 
-    def __init__(self, scheduler: Scheduler, disk: Disk, tell: Callable[[SinkReport], bool]) -> None:
-        self._scheduler, self._disk, self._tell = scheduler, disk, tell
+    def __init__(
+        self, scheduler: Scheduler, disk: Disk, evidence: SimEvidence, tell: Callable[[SinkReport], bool]
+    ) -> None:
+        self._scheduler, self._disk, self._evidence, self._tell = scheduler, disk, evidence, tell
 
     def strike(self, name: str, chance: Random) -> None:
-        """`disk_fails`, `disk_slow` or `disk_full`."""
-        {"disk_fails": self._fails, "disk_slow": self._slow, "disk_full": self._full}[name](chance)
+        """`disk_fails`, `disk_slow`, `disk_full` or `disk_no_evidence`."""
+        _ACTS[name](self, chance)
 
     def well(self) -> None:
         """The disk is as it should be."""
@@ -44,6 +74,13 @@ class DiskTroubles:
         self._scheduler.after(room_ns, self.well)
         self._scheduler.after(room_ns + SECOND, lambda: self._gauge(True))
 
+    def _no_evidence(self, chance: Random) -> None:
+        self._evidence.failing = True
+        self._scheduler.after(chance.randint(1, 300) * SECOND, self._evidence_well)
+
+    def _evidence_well(self) -> None:
+        self._evidence.failing = False
+
     def _fill(self) -> None:
         self._disk.failing = True
 
@@ -51,3 +88,11 @@ class DiskTroubles:
         """A process that begins looks by itself, a while later."""
         if not self._tell(SinkReport(sink="disk", ok=ok, detail="free space")):
             self._scheduler.after(ASK_AGAIN_NS, lambda: self._gauge(ok))
+
+
+_ACTS: dict[str, Callable[[DiskTroubles, Random], None]] = {
+    "disk_fails": DiskTroubles._fails,
+    "disk_slow": DiskTroubles._slow,
+    "disk_full": DiskTroubles._full,
+    "disk_no_evidence": DiskTroubles._no_evidence,
+}

@@ -35,6 +35,8 @@ class FaultRates:
     disk_slow: int = 0
     disk_full: int = 0
     """Free space is reported low, then no commit succeeds, then there is space again."""
+    disk_no_evidence: int = 0
+    """Bundles cannot be written; the journal can."""
     power_cut: int = 0
     """The machine goes dark and comes back with another boot; on a lossy disk without what was not synced."""
     clock_step: int = 0
@@ -76,6 +78,7 @@ STORM = FaultRates(
     disk_fails=2,
     disk_slow=2,
     disk_full=1,
+    disk_no_evidence=1,
     power_cut=1,
     clock_step=2,
     pause=1,

@@ -27,7 +27,11 @@ INVARIANTS = (
         "I-03", "ambiguity is not failure", "each order ended by a reply, and each arrival of one declared dead"
     ),
     _invariant("I-04", "terminal is terminal", "each move of an order in a row"),
-    _invariant("I-05", "one order per level", "each order event of the venue"),
+    _invariant(
+        "I-05",
+        "one order per level",
+        "each order event of the venue: count and price; each place in a row, live or in doubt",
+    ),
     _invariant("I-06", "fill exactly once", "each fill of a row and of the venue; at the end all of them"),
     _invariant("I-07", "conservation", "at the end: position and open orders against the oracle"),
     _invariant("I-08", "filter legality", "each leg that leaves, against the venue's filters"),
@@ -38,13 +42,17 @@ INVARIANTS = (
     _invariant("I-13", "amend safety", "each amend that leaves, against the fills on the disk"),
     _invariant("I-14", "kill completeness", "each mark after a kill, and the row that acknowledges it"),
     _invariant("I-15", "no silent transitions", "each transition in a row: the chain of states and epochs"),
-    _invariant("I-16", "ACTIVE needs trust", "each leg that leaves, against how long a stream has been silent"),
+    _invariant(
+        "I-16",
+        "ACTIVE needs trust",
+        "each leg that leaves and each mark, against the silence of the streams; each entry into ACTIVE",
+    ),
     _invariant("I-17", "liveness", "each wake-up of the engine's own; at the end its state"),
     _invariant("I-18", "venue wins, gently", "each remedy in a row: confirmed by a second read before"),
     _invariant("I-19", "absence is not zero", "each order ended by a read, and each row of a failed read"),
     _invariant("I-20", "ownership", "each cancel and amend that leaves"),
     _invariant("I-21", "cash conservation", "at the end: the wallet of every asset"),
-    _invariant("I-22", "round trips", "each trip in a row"),
+    _invariant("I-22", "round trips", "each trip in a row; at the end trips and open lots against the fills"),
     _invariant("I-23", "clock discipline", "each row's boot clock, and the stamp of each request"),
     _invariant("I-24", "crash equivalence", "each recovery, byte for byte; kill points: every boundary of a run"),
     _invariant("I-25", "single writer", "each place that leaves: no older epoch than the newest run's"),
@@ -52,7 +60,9 @@ INVARIANTS = (
     _invariant("I-27", "budgets", "each request during a ban, each order against the venue's windows"),
     _invariant("I-28", "environment binding", "each transition to ACTIVE"),
     _invariant("I-29", "secrecy", "each row; the other sinks by the canary tests"),
-    _invariant("I-30", "untrusted input fails closed", "each market view in a row; files and payloads by their tests"),
-    _invariant("I-31", "evidence", "each transition that owes a bundle; bundles verify in each drill"),
+    _invariant("I-30", "untrusted input fails closed", "each row, view and fill; files and payloads by their tests"),
+    _invariant(
+        "I-31", "evidence", "each transition that owes a bundle, each bundle lost; bundles verify in each drill"
+    ),
     _invariant("I-32", "determinism", "a seed run twice: the digests"),
 )

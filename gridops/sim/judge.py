@@ -31,6 +31,9 @@ MARK_MEMORY_MS = 10_000
 USER_BLIND_MS = 6_500
 """5 s of silence allowed, one health look, and a request decided just before."""
 MARKET_BLIND_MS = 4_500
+LEAVE_MS = 2_000
+"""From the moment a stream is missed to the state that is left for it, seen at a mark."""
+ALERT_MS = 10_000
 KILL_MS = 60_000
 """Every own order is gone that long after a kill, not counting time in which nothing could be sent."""
 WAKES_PER_S = 60
@@ -66,6 +69,7 @@ class Judge:
         self.rows = RowJudge(self.verdicts, self, (CANARY,))
         self.asks = RequestJudge(self.verdicts, now_ms)
         self._kill_ms: int | None = None
+        self._evidence_lost_ms: int | None = None
         self.live: dict[int, Resting] = {}
         """By the venue's order id."""
         self.position = 0
@@ -88,7 +92,7 @@ class Judge:
     @property
     def checks(self) -> int:
         """Single comparisons made so far, all parts together."""
-        return self._checks + self.rows.checks + self.asks.checks
+        return self._checks + self.rows.checks + self.rows.trips.checks + self.asks.checks
 
     @property
     def live_ids(self) -> set[str]:
@@ -105,6 +109,7 @@ class Judge:
         """The venue's mark moved."""
         now_ms = self._now_ms()
         self._killed(now_ms)
+        self._trusted(now_ms)
         self._marks.append((now_ms, mark_ticks))
         while self._marks[0][0] < now_ms - MARK_MEMORY_MS and len(self._marks) > 1:
             self._marks.popleft()
@@ -138,6 +143,37 @@ class Judge:
             self._kill_ms = now_ms
         elif now_ms - self._kill_ms > KILL_MS:
             self._say("I-14", f"{sorted(self.live_ids)[:3]} still rest {now_ms - self._kill_ms} ms after a kill")
+
+    def _trusted(self, now_ms: int) -> None:
+        """A state that may quote is left in time once a stream is lost, and a lost bundle is told in time."""
+        self._checks += 1
+        state = self.state_now()
+        if state is None or self.asks.hindered():
+            self._evidence_lost_ms = now_ms if self._evidence_lost_ms is not None else None
+            return
+        blind = max(
+            now_ms - since - allowed
+            for since, allowed in (
+                (self.user_blind_since_ms or now_ms, USER_BLIND_MS),
+                (self.market_blind_since_ms or now_ms, MARKET_BLIND_MS),
+            )
+        )
+        if blind > LEAVE_MS and state.fsm.state in _OPENING:
+            self._say("I-16", f"{state.fsm.state} {blind} ms after a stream should have been missed")
+        lost = self._evidence_lost_ms
+        if self.rows.evidence_alert:
+            self._evidence_lost_ms = None
+        elif lost is not None and now_ms - lost > ALERT_MS:
+            self._say("I-31", f"a bundle was lost {now_ms - lost} ms ago and no condition says so")
+
+    def evidence_lost(self) -> None:
+        """A bundle could not be written, and the process has been told."""
+        if self._evidence_lost_ms is None:
+            self._evidence_lost_ms = self._now_ms()
+
+    def evidence_over(self) -> None:
+        """Bundles can be written again, or the process that was told is gone."""
+        self._evidence_lost_ms = None
 
     def on_request(self, method: str, path: str, stamp_ms: int) -> None:
         """Any request leaves the process now, with the venue time it believes in."""
@@ -268,6 +304,15 @@ class Judge:
         side = [each for each in self.live.values() if each.ours and each.limit and each.sign == order.sign]
         if len(side) > self._rules.grid.levels:
             self._say("I-05", f"{len(side)} orders rest on the side of {_shown(order)}: more than levels")
+        if order.reduce_only or not order.limit or order.lots == order.filled:
+            return
+        for each in side:
+            if each is not order and each.price_ticks == order.price_ticks and not self._leaving(each):
+                self._say("I-05", f"{_shown(order)} rests on the level of {_shown(each)}")
+
+    def _leaving(self, order: Resting) -> bool:
+        """Is it declared to be moved elsewhere, or no order of the ladder?"""
+        return order.reduce_only or self.intents.moves.get(order.client_id, order.price_ticks) != order.price_ticks
 
     def _placing(self, leg: Mapping[str, Any]) -> None:
         if leg.get("reduceOnly") == "true":
@@ -345,6 +390,8 @@ class Judge:
         missing = sorted(set(self.trades) - self.history - booked)
         if missing:
             self._say("I-06", f"fills {missing[:5]} were never booked")
+        self.rows.trips.skewed |= bool(self.history)
+        self.rows.trips.settle(symbol.trips.lots)
         self._settle_money(state, truth["accounts"][account]["wallet"])
         self._settle_orders(state)
 

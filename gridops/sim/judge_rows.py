@@ -4,14 +4,27 @@ Fed with every row that became durable, in order. It follows the lifecycle, the 
 their records alone; the venue's side it asks through `VenueView`.
 """
 
+import re
 from typing import Any, Protocol
 
 import msgspec
 
 from gridops.domain import effects, events, ids, records
-from gridops.domain.vocabulary import TERMINAL, FsmEvent, FsmState, OrderState, Side, WriteOutcome
+from gridops.domain.orders import Fill
+from gridops.domain.vocabulary import (
+    TERMINAL,
+    FsmEvent,
+    FsmReason,
+    FsmState,
+    OrderState,
+    QueryKind,
+    Side,
+    Stream,
+    WriteOutcome,
+)
 from gridops.runtime import codec
 from gridops.runtime.ports_journal import JournalRow
+from gridops.sim.judge_trips import TripJudge
 from gridops.sim.violation import Verdicts
 
 _READ = {
@@ -26,17 +39,32 @@ _READ = {
         records.TripClosed,
         records.Filled,
         records.Booked,
+        records.ConditionEdge,
     )
 }
 _EVENTS = {
     each.__name__: each
-    for each in (events.Boot, events.ViewChanged, events.WriteReply, events.QueryReply, events.BudgetSeen)
+    for each in (
+        events.Boot,
+        events.ViewChanged,
+        events.WriteReply,
+        events.QueryReply,
+        events.BudgetSeen,
+        events.StreamChanged,
+        events.LeaseSeen,
+    )
 }
 _EFFECTS = ("Send", "WriteBundle")
 _EVIDENT = (FsmState.DEGRADED, FsmState.PAUSED, FsmState.EMERGENCY)
 _IN_DOUBT = (OrderState.INTENT, OrderState.SENT, OrderState.UNKNOWN)
 _WRITING = ("cancel_orphan", "reduce_to_cap")
 """Remedies that change something at the venue."""
+_TRUTH = frozenset([QueryKind.OPEN_ORDERS, QueryKind.POSITIONS, QueryKind.TRADES])
+"""Reads without which the books are not reconciled."""
+_UNTRUE = (b"NaN", b"Infinity")
+_SUSPECT = re.compile(rb":-|:\d{16}")
+"""A figure of a market view that is negative, or beyond any price, size or time."""
+_BEYOND = 10**15
 _INCREASE = "increase"
 _NOT_FOR_PROTECTION = frozenset(
     [
@@ -92,6 +120,14 @@ class RowJudge:
         """Opening places that have not ended: client id -> symbol, side and price asked for."""
         self._intents: dict[int, str] = {}
         self._confirmed: set[tuple[str, str, str]] = set()
+        self.trips = TripJudge(verdicts)
+        self._levels = 0
+        """Of a side, by the rules of the newest run; 0 = not said yet."""
+        self._known: set[QueryKind] = set()
+        """Reads that answered since the run began or the user stream was lost."""
+        self._lease_held = True
+        self.evidence_alert = False
+        """Does the journal say that evidence cannot be written?"""
 
     def read(self, row: JournalRow) -> None:
         """One row reached the disk."""
@@ -101,11 +137,13 @@ class RowJudge:
         self._seq = row.seq
         if any(canary in row.body for canary in self._canaries):
             self._say("I-29", f"row {row.seq} holds a secret")
+        if any(word in row.body for word in _UNTRUE):
+            self._say("I-30", f"row {row.seq} holds a figure that is no number")
         held = codec.decode_row(row.body)
         self._clock(held.header)
         kind = _EVENTS.get(held.kind)
-        # Nearly every row is a view, and nearly no view holds a minus sign: the rest need not be taken apart.
-        looked_at = kind is not None and (kind is not events.ViewChanged or b":-" in bytes(held.event))
+        # Nearly every row is a view, and nearly no view looks suspicious: the rest need not be taken apart.
+        looked_at = kind is not None and (kind is not events.ViewChanged or _SUSPECT.search(held.event) is not None)
         event = msgspec.json.decode(held.event, type=kind) if looked_at else None
         if event is not None:
             self._event(event)
@@ -132,8 +170,14 @@ class RowJudge:
             case events.ViewChanged():
                 view = event.view
                 figures = (view.bid_ticks, view.ask_ticks, view.bid_lots, view.ask_lots, view.mark_ticks)
-                if min(figures) < 0:
-                    self._say("I-30", f"a market view with a negative figure was taken in: {figures}")
+                if min(figures) < 0 or max(figures) >= _BEYOND:
+                    self._say("I-30", f"a market view with an impossible figure was taken in: {figures}")
+            case events.StreamChanged() if event.stream is Stream.USER:
+                self._known.clear()
+            case events.QueryReply() if event.ok:
+                self._known.add(event.kind)
+            case events.LeaseSeen():
+                self._lease_held = event.held
             case events.BudgetSeen() if event.banned:
                 self._venue.ban_told()
             case events.WriteReply() if event.outcome is WriteOutcome.DENIED:
@@ -143,6 +187,11 @@ class RowJudge:
 
     def _booted(self, boot: events.Boot) -> None:
         self._identity = (boot.account, boot.fingerprint, str(boot.live), boot.config_hash, boot.build)
+        self._levels = boot.rules.grid.levels
+        self._lease_held = True
+        self._known.clear()
+        for each in boot.instruments[:1]:
+            self.trips.unit, self.trips.asset = each.unit, each.settle_asset
         if boot.armed and not self._bound:
             self._bound = self._identity
         self.epoch = max(self.epoch, boot.epoch)
@@ -168,9 +217,15 @@ class RowJudge:
                 if (said.kind.value, said.symbol, said.key) not in self._confirmed:
                     self._say("I-18", f"{said.remedy} of {said.kind} {said.key}, which no second read confirmed")
             case records.TripClosed():
-                self._trip(said)
-            case records.Filled() | records.Booked():
-                self._not_from_nothing(event, f"{type(said).__name__} out of a failed read")
+                self.trips.closed(said)
+            case records.Filled():
+                self._fill(said.fill)
+                self._not_from_nothing(event, "a fill out of a failed read")
+            case records.Booked():
+                self.trips.booked(said)
+                self._not_from_nothing(event, "a booking out of a failed read")
+            case records.ConditionEdge() if said.reason is FsmReason.EVIDENCE_FAILED:
+                self.evidence_alert = said.open
 
     def _moved(self, move: records.Transition, ordered: set[str]) -> None:
         if move.from_state is not self.fsm:
@@ -180,6 +235,9 @@ class RowJudge:
         self.fsm, self._fsm_epoch = move.to_state, move.epoch
         if move.to_state in _EVIDENT and (not move.bundle or move.bundle not in ordered):
             self._say("I-31", f"{move.from_state} -> {move.to_state} ordered no evidence")
+        if move.to_state is FsmState.ACTIVE and not (self._known >= _TRUTH and self._lease_held):
+            missing = sorted(_TRUTH - self._known) or "a lease"
+            self._say("I-16", f"ACTIVE without {missing} since the run began or the user stream changed")
         if move.to_state is FsmState.ACTIVE and self._identity != self._bound:
             self._say("I-28", f"ACTIVE as {self._identity}, bound to {self._bound}")
         if move.event is FsmEvent.KILL:
@@ -222,7 +280,11 @@ class RowJudge:
             if op.client_id in self._orders or op.client_id in self._wanted:
                 self._say("I-02", f"{op.client_id} was minted before")
             self._wanted[op.client_id] = asked
+            side = sum(there[1] is op.side for there in self._wanted.values())
+            if self._levels and side > self._levels:
+                self._say("I-05", f"{op.client_id} is order {side} of its side, live or in doubt: more than levels")
 
-    def _trip(self, trip: records.TripClosed) -> None:
-        if trip.net != trip.gross - trip.fees + trip.funding or not trip.net.is_finite() or trip.lots <= 0:
-            self._say("I-22", f"trip {trip.trip_id}: net {trip.net}, {trip.gross} - {trip.fees} + {trip.funding}")
+    def _fill(self, fill: Fill) -> None:
+        if fill.lots <= 0 or fill.price_ticks <= 0 or not fill.fee.is_finite():
+            self._say("I-30", f"fill {fill.trade_id} of {fill.lots} lots at {fill.price_ticks}, fee {fill.fee}")
+        self.trips.filled(fill)

@@ -25,7 +25,7 @@ class Heard:
     """One thing the judge was told."""
 
     kind: str
-    """mark, private, row, request, write, wake."""
+    """mark, private, row, request, write, wake, evidence."""
     now_ms: int
     said: tuple[Any, ...]
     state: FsmState | None = None
@@ -119,6 +119,10 @@ class _Recorder(Judge):
         self._keep("write", method, path, params)
         super().on_write(method, path, params)
 
+    def evidence_lost(self) -> None:
+        self._keep("evidence")
+        super().evidence_lost()
+
     def on_wake(self) -> None:
         self._keep("wake")
         super().on_wake()
@@ -164,6 +168,7 @@ def judged(tape: Tape) -> set[str]:
         "request": judge.on_request,
         "write": judge.on_write,
         "wake": judge.on_wake,
+        "evidence": judge.evidence_lost,
     }
     for each in tape.heard:
         now.ms, now.latched, now.hindered, now.banned = (

@@ -1,4 +1,4 @@
-"""Thirty-two planted defects: each turns exactly its own invariant red, and the tape without one turns none."""
+"""Planted defects, one an invariant and one each further half: each turns its own red alone, a clean tape none."""
 
 from collections.abc import Callable
 from copy import deepcopy
@@ -284,6 +284,112 @@ def _no_bundle(tape: Tape) -> None:
     tape.put_row(index, body)
 
 
+def _on_the_same_price(tape: Tape) -> None:
+    """The second of two orders of one side rests where the first does."""
+    first = tape.heard[_event(tape, "NEW")].said[0]["o"]
+    index = next(
+        i for i in tape.of("private")
+        if _own(tape.heard[i].said[0], "NEW")
+        and tape.heard[i].said[0]["o"]["S"] == first["S"]
+        and tape.heard[i].said[0]["o"]["c"] != first["c"]
+    )  # fmt: skip
+    tape.heard[index].said[0]["o"]["p"] = first["p"]
+    tape.cut_after(index)
+
+
+def _one_place_too_many(tape: Tape) -> None:
+    """A row places as many orders again as a side has levels, each at a price of its own."""
+    index, body, at = next(
+        (i, tape.row(i), n)
+        for i in tape.of("row")
+        for n, each in enumerate(tape.row(i)[_EFFECTS])
+        if each[0] == "Send" and each[1]["ops"][0]["kind"] == "place" and not each[1]["ops"][0]["reduce_only"]
+    )
+    ops = body[_EFFECTS][at][1]["ops"]
+    twin = next(op for op in ops)
+    for number in range(tape.rules.grid.levels):
+        client_id = twin["client_id"][:-1] + "0123456789abcdef"[number]
+        ops.append({**twin, "client_id": client_id, "price_ticks": twin["price_ticks"] - 1_000 - number})
+    tape.put_row(index, body)
+    tape.cut_after(index)
+
+
+def _active_without_trades(tape: Tape) -> None:
+    """The read of the trades failed, and it quotes all the same."""
+    for index in tape.of("row"):
+        body = tape.row(index)
+        if body[_KIND] == "QueryReply" and body[_EVENT]["kind"] == "trades":
+            body[_EVENT]["ok"] = False
+            tape.put_row(index, body)
+        if any(said[0] == "Transition" and said[1]["to_state"] == "ACTIVE" for said in body[_RECORDS]):
+            tape.cut_after(index)
+            return
+
+
+def _active_without_the_lease(tape: Tape) -> None:
+    boots = [i for i in tape.of("row") if tape.heard[i].said[0].kind == "Boot"]
+    after = next(i for i in tape.of("row") if i > boots[0] and tape.heard[i].said[0].kind == "ViewChanged")
+    body = tape.row(after)
+    body[_KIND], body[_EVENT] = "LeaseSeen", {"held": False, "epoch": 1, "valid_until_ms": 0}
+    tape.put_row(after, body)
+    tape.cut_after(
+        next(f[0] for f in _rows_with(tape, "Transition") if f[1][_RECORDS][f[2]][1]["to_state"] == "ACTIVE")
+    )
+
+
+def _active_and_deaf(tape: Tape) -> None:
+    """Nothing is sent, but the state stays."""
+    index = next(i for i in tape.of("mark") if tape.heard[i].state is FsmState.ACTIVE and not tape.heard[i].hindered)
+    tape.heard[index].blind_ms = (None, tape.heard[index].now_ms - 10_000)
+
+
+def _trip_lost(tape: Tape) -> None:
+    index, body, at = _rows_with(tape, "TripClosed")[0]
+    del body[_RECORDS][at]
+    tape.put_row(index, body)
+
+
+def _trip_twice(tape: Tape) -> None:
+    index, body, at = _rows_with(tape, "TripClosed")[0]
+    body[_RECORDS].append(deepcopy(body[_RECORDS][at]))
+    tape.put_row(index, body)
+
+
+def _fee_of_two_trips_swapped_for_nothing(tape: Tape) -> None:
+    """Right in itself, and wrong in the sum."""
+    index, body, at = _rows_with(tape, "TripClosed")[0]
+    trip = body[_RECORDS][at][1]
+    trip["fees"], trip["net"] = "0", str(Decimal(trip["gross"]) + Decimal(trip["funding"]))
+    tape.put_row(index, body)
+
+
+def _no_number(tape: Tape) -> None:
+    index, body, at = _rows_with(tape, "Filled")[0]
+    body[_RECORDS][at][1]["fill"]["realised"] = "NaN"
+    tape.put_row(index, body)
+
+
+def _fill_of_nothing(tape: Tape) -> None:
+    index, body, at = _rows_with(tape, "Filled")[0]
+    body[_RECORDS][at][1]["fill"]["price_ticks"] = 0
+    tape.put_row(index, body)
+    tape.cut_after(index)
+
+
+def _boundless_price(tape: Tape) -> None:
+    index = next(i for i in tape.of("row") if tape.heard[i].said[0].kind == "ViewChanged")
+    body = tape.row(index)
+    body[_EVENT]["view"]["ask_ticks"] = 10**17
+    tape.put_row(index, body)
+
+
+def _bundle_lost_in_silence(tape: Tape) -> None:
+    index = next(i for i in tape.of("mark") if tape.heard[i].state is FsmState.ACTIVE)
+    lost = replace(deepcopy(tape.heard[index]), kind="evidence")
+    lost.said = ()
+    tape.heard.insert(index, lost)
+
+
 ON_THE_TAPE: dict[str, Plant] = {
     "I-01": _without_intents,
     "I-02": _accepted_twice,
@@ -316,6 +422,21 @@ ON_THE_TAPE: dict[str, Plant] = {
     "I-30": _negative_price,
     "I-31": _no_bundle,
 }
+MORE: tuple[tuple[str, Plant], ...] = (
+    ("I-05", _on_the_same_price),
+    ("I-05", _one_place_too_many),
+    ("I-16", _active_without_trades),
+    ("I-16", _active_without_the_lease),
+    ("I-16", _active_and_deaf),
+    ("I-22", _trip_lost),
+    ("I-22", _trip_twice),
+    ("I-22", _fee_of_two_trips_swapped_for_nothing),
+    ("I-30", _no_number),
+    ("I-30", _fill_of_nothing),
+    ("I-30", _boundless_price),
+    ("I-31", _bundle_lost_in_silence),
+)
+"""Other halves of invariants that say more than one thing."""
 IN_A_RUN = ("I-24", "I-32")
 
 
@@ -335,6 +456,13 @@ def test_the_tape_without_a_plant_breaks_nothing_and_holds_what_the_plants_need(
 def test_a_planted_defect_turns_its_own_invariant_red_and_no_other(name: str) -> None:
     tape = _clean().copy()
     ON_THE_TAPE[name](tape)
+    assert judged(tape) == {name}
+
+
+@pytest.mark.parametrize(("name", "plant"), MORE, ids=[f"{name}{plant.__name__}" for name, plant in MORE])
+def test_each_half_of_an_invariant_has_a_defect_of_its_own(name: str, plant: Plant) -> None:
+    tape = _clean().copy()
+    plant(tape)
     assert judged(tape) == {name}
 
 
