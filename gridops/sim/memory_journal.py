@@ -133,6 +133,10 @@ class MemoryJournal:
     def bytes_used(self) -> int:
         return sum(len(row.body) for row in self._disk.rows)
 
+    def unlinked(self) -> None:
+        """The file was replaced under the process: what it writes from now on is kept where nobody looks."""
+        self._disk = Disk()
+
     def crash(self) -> None:
         """The process died: a commit under way may or may not have reached the disk, a lossy one's failed one too."""
         self._open = False

@@ -109,6 +109,8 @@ class SimProcess(Turns):
         self.alive = True
         self.on_wake: Callable[[], None] = lambda: None
         """Told whenever the engine's own deadline wakes it."""
+        self.on_ask: Callable[[], None] = lambda: None
+        """Told just before a call of this process leaves it."""
         self.journal, self.lease = journal, lease
         self.adapter = venue_of(self.put)
         quiet = _Quiet()
@@ -196,6 +198,7 @@ class SimProcess(Turns):
         except StopIteration:
             self._running.discard(work)
             return
+        self.on_ask()
         self._rest.exchange(ask, lambda answer: self.deliver(lambda: self._advance(work, answer)))
 
     def _commit_seen(self, token: Token) -> None:
