@@ -40,7 +40,8 @@ def sample(
     """Judge one sample, taken at 1 Hz with a fresh mark. One that repeats the last mark counts for nothing."""
     if mark_event_ms <= memory.last_mark_ms:
         return memory
-    after = replace(_opened(memory, equity, wall_ms), last=equity, last_mark_ms=mark_event_ms)
+    after = _copy(_opened(memory, equity, wall_ms))
+    after.last, after.last_mark_ms = equity, mark_event_ms
     assert after.baseline is not None
     after.baseline = max(after.baseline, equity)
     if _below(after.baseline, equity, rules.max_drawdown_bps):
@@ -121,6 +122,23 @@ def daily_bps(memory: DrawdownMemory) -> int:
 
 def day_ends_wall_ms(wall_ms: int) -> int:
     return (wall_ms // DAY_MS + 1) * DAY_MS
+
+
+def _copy(memory: DrawdownMemory) -> DrawdownMemory:
+    """Once a second, and `replace` takes seven times as long."""
+    return DrawdownMemory(
+        memory.baseline,
+        memory.day,
+        memory.day_open,
+        memory.last,
+        memory.last_mark_ms,
+        memory.breaches,
+        memory.suspected_ms,
+        memory.agreed,
+        memory.latched,
+        memory.daily_breaches,
+        memory.daily_latched,
+    )
 
 
 def _opened(memory: DrawdownMemory, equity: int, wall_ms: int) -> DrawdownMemory:

@@ -115,9 +115,12 @@ def _next_question_ms(state: EngineState) -> int:
     """When the next read or probe that is not under way already is due."""
     degraded = _degraded_with_position(state)
     reads = sync.reads_due_ms(state.sync, state.symbols, state.rules.sync, degraded_with_position=degraded)
-    times = [state.now_ms + state.rules.sync.open_orders_ms, *(read[0] for read in reads)]
+    times = [state.now_ms + state.rules.sync.open_orders_ms]
+    if reads:
+        times.append(min(reads)[0])
     for symbol in state.symbols.values():
-        times += _order_deadlines(state, symbol)
+        if symbol.orders:
+            times += _order_deadlines(state, symbol)
     return min(times)
 
 

@@ -125,6 +125,7 @@ class RestLink:
         self._recv_window_ms = settings.recv_window_ms
         self._venue_ms, self._pump = venue_ms, pump
         self._chance = Random(seed)
+        self._summed = (faults, _bounds(faults))
         self.banned_until_ms = 0
         self.down = False
         """Nothing gets through, in either direction."""
@@ -183,7 +184,9 @@ class RestLink:
 
     def _fate(self) -> str:
         rolled = self._chance.randrange(1_000_000)
-        for below, name in _bounds(self.faults):
+        if self.faults is not self._summed[0]:
+            self._summed = (self.faults, _bounds(self.faults))
+        for below, name in self._summed[1]:
             if rolled < below:
                 struck = self.gate.take(f"rest.{name}")
                 self.struck += struck

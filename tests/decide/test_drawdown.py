@@ -1,5 +1,8 @@
 """A drawdown latches after enough independent samples and one agreeing venue read, and not before."""
 
+from dataclasses import asdict, fields
+from typing import Any
+
 from gridops.decide import drawdown
 from gridops.decide.drawdown import DAY_MS, DrawdownMemory
 from gridops.domain.rules import RiskRules
@@ -86,3 +89,15 @@ def test_the_daily_level_lasts_until_its_day_rolls_even_through_an_ack() -> None
 def test_an_account_without_equity_is_in_breach() -> None:
     assert after(DrawdownMemory(), 0).breaches == 1
     assert after(DrawdownMemory(), START, -5).breaches == 1
+
+
+def test_a_sample_changes_no_memory_but_its_own_and_keeps_every_figure_it_does_not_judge() -> None:
+    """A suspicion that a venue read agreed with, below both limits: only the newest figures and the counts move."""
+    figures: dict[str, Any] = {each.name: number + 1 for number, each in enumerate(fields(DrawdownMemory))}
+    was = DrawdownMemory(**figures | {"baseline": START, "day": 0})
+    was.day_open, was.agreed, was.latched, was.daily_latched = START, True, True, True
+    kept, low = asdict(was), START // 2
+    seen = drawdown.sample(was, low, mark_event_ms=1_000_000, now_ms=0, wall_ms=0, rules=RULES)
+    assert asdict(was) == kept
+    moved = {"last": low, "last_mark_ms": 1_000_000, "breaches": was.breaches + 1}
+    assert asdict(seen) == kept | moved | {"daily_breaches": was.daily_breaches + 1}
