@@ -1,5 +1,7 @@
 """`gridops roundtrip`: the list, one trip's story, and the report with its tie-out."""
 
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +13,8 @@ from gridops_cli.app import sub_app
 from gridops_cli.options import AccountOption, ConfigOption, EvidenceOption, HomeOption, JsonOption, place
 
 if TYPE_CHECKING:
+    from gridops.adapters.roundtrip_file import TripTable
+    from gridops.adapters.roundtrip_parquet import TripParquet
     from gridops.usecases.roundtrip import Report, Wanted
     from gridops.usecases.roundtrip_rows import TripRow
 
@@ -98,7 +102,7 @@ def report(
     rate: RateOption = None,
     html: Annotated[str | None, typer.Option("--html", help="Write the report as one page with charts.")] = None,
     csv: Annotated[str | None, typer.Option("--csv", help="Write every closed trip as a table.")] = None,
-    parquet: Annotated[str | None, typer.Option("--parquet", help="Not written by this build; see --csv.")] = None,
+    parquet: Annotated[str | None, typer.Option("--parquet", help="The same with types; needs polars.")] = None,
     home: HomeOption = None,
     account: AccountOption = None,
     config: ConfigOption = None,
@@ -111,10 +115,8 @@ def report(
     """
     from gridops_cli import roundtrip_text
 
-    if parquet is not None:
-        raise ConfigError("--parquet is not written by this build", hint="write --csv and convert it")
     where = place(home, account, config, evidence_dir)
-    found = _report(where, _wanted(of, by, asset, rate), csv)
+    found = _report(where, _wanted(of, by, asset, rate), csv, parquet)
     body = roundtrip_text.figures(render.as_json(found))
     if html is not None:
         from gridops.adapters import roundtrip_file, roundtrip_html
@@ -132,21 +134,35 @@ def report(
         raise typer.Exit(int(ExitCode.FINDING))
 
 
-def _report(where: Any, wanted: "Wanted", csv: str | None) -> "Report":
+def _report(where: Any, wanted: "Wanted", csv: str | None, parquet: str | None) -> "Report":
     from gridops.usecases import roundtrip as use_case
 
     from gridops_cli import roundtrip_text
 
-    if csv is None:
-        return use_case.report(where, wanted, _progress)
-    from gridops.adapters.roundtrip_file import TripTable
-
-    with TripTable(Path(csv)) as table:
+    with ExitStack() as stack:
+        tables: list[TripTable | TripParquet] = []
+        for each in _tables(csv, parquet):
+            stack.enter_context(each)
+            tables.append(each)
 
         def export(row: "TripRow") -> None:
-            table.write(roundtrip_text.figures(render.as_json(row)))
+            said = roundtrip_text.figures(render.as_json(row))
+            for table in tables:
+                table.write(said)
 
-        return use_case.report(where, wanted, _progress, export)
+        return use_case.report(where, wanted, _progress, export if tables else None)
+
+
+def _tables(csv: str | None, parquet: str | None) -> "Iterator[TripTable | TripParquet]":
+    """Opened before anything is read: what cannot be written is said at once."""
+    if csv is not None:
+        from gridops.adapters.roundtrip_file import TripTable
+
+        yield TripTable(Path(csv))
+    if parquet is not None:
+        from gridops.adapters.roundtrip_parquet import TripParquet
+
+        yield TripParquet(Path(parquet))
 
 
 def _wanted(of: str, by: str, asset: str | None, rate: list[str] | None) -> "Wanted":

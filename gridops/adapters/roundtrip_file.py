@@ -1,7 +1,7 @@
 """Round trips into files: a table as CSV, a page as HTML, each whole or absent.
 
-Beside the commands that ask for them. Written under another name and renamed; no other format is offered, for none of
-the libraries this tool depends on writes one.
+Beside the commands that ask for them. Written under another name and renamed. A format that needs a library of its own
+is `roundtrip_parquet`'s.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ class TripTable:
 
     def __init__(self, path: Path) -> None:
         """ConfigError when the folder cannot be written."""
-        self._path, self._temp = path, _temp(path)
+        self._path, self._temp = path, temporary(path)
         self._file: IO[str] = _opened(self._temp, path)
         self._writer: csv.DictWriter[str] | None = None
         self.rows = 0
@@ -40,23 +40,24 @@ class TripTable:
 
     def write(self, row: Mapping[str, Any]) -> None:
         """One trip; nested fields become columns named `outer.inner`."""
-        flat = dict(_flat("", row))
+        columns = dict(flat("", row))
         if self._writer is None:
-            self._writer = csv.DictWriter(self._file, list(flat), extrasaction="ignore", lineterminator="\n")
+            self._writer = csv.DictWriter(self._file, list(columns), extrasaction="ignore", lineterminator="\n")
             self._writer.writeheader()
-        self._writer.writerow(flat)
+        self._writer.writerow(columns)
         self.rows += 1
 
 
 def write_text(path: Path, text: str) -> None:
     """Write a whole file. ConfigError when it cannot be."""
-    temp = _temp(path)
+    temp = temporary(path)
     with _opened(temp, path) as file:
         file.write(text)
     temp.replace(path)
 
 
-def _temp(path: Path) -> Path:
+def temporary(path: Path) -> Path:
+    """Where a file is written before it is renamed: in the same folder, its name being nobody else's."""
     return path.with_name(f".{path.name}.{os.getpid()}")
 
 
@@ -69,11 +70,11 @@ def _opened(temp: Path, path: Path) -> IO[str]:
         ) from error
 
 
-def _flat(name: str, held: Any) -> list[tuple[str, Any]]:
-    """Columns that depend on the row (fees by asset) stay one column, as `asset=amount` words."""
+def flat(name: str, held: Any) -> list[tuple[str, Any]]:
+    """A row's columns in order. Those that depend on the row (fees by asset) stay one, as `asset=amount` words."""
     if isinstance(held, Mapping) and name in ("", "entry", "exit", "mark_out"):
         prefix = f"{name}." if name else ""
-        return [pair for key, inner in held.items() for pair in _flat(f"{prefix}{key}", inner)]
+        return [pair for key, inner in held.items() for pair in flat(f"{prefix}{key}", inner)]
     if isinstance(held, Mapping):
         return [(name, " ".join(f"{key}={_word(inner)}" for key, inner in held.items()))]
     if isinstance(held, list | tuple):

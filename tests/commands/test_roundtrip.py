@@ -6,6 +6,8 @@ import json
 import re
 import shutil
 import subprocess
+import sys
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -92,10 +94,46 @@ def test_the_table_holds_every_closed_trip(cli: Runner, home: Home, empty_folder
     assert rows[0]["entry.vwap"] and rows[0]["fees_by_asset"]
 
 
+def test_the_parquet_file_holds_what_the_table_holds(cli: Runner, home: Home, empty_folder: Path) -> None:
+    polars = pytest.importorskip("polars", reason="polars is not installed: pip install 'gridops-cli[parquet]'")
+    _journal(home)
+    assert cli("roundtrip", "report", "--csv", "trips.csv", "--parquet", "trips.parquet").code == 0
+    with (empty_folder / "trips.csv").open(newline="") as file:
+        table = csv.DictReader(file)
+        rows, names = list(table), table.fieldnames
+    frame = polars.read_parquet(empty_folder / "trips.parquet")
+    assert frame.columns == names and frame.height == len(rows) > 0
+    moments = {name: frame[name].dt.epoch("ms").to_list() for name in ("entry.at_ms", "exit.at_ms")}
+    for number, (row, held) in enumerate(zip(rows, frame.to_dicts(), strict=True)):
+        for name, text in row.items():
+            value = held[name]
+            if name in moments:
+                assert (moments[name][number], value.tzname()) == (int(text), "UTC")
+            elif isinstance(value, Decimal):
+                assert value == Decimal(text)
+            else:
+                assert ("" if value is None else str(value)) == text
+    assert all(frame.schema[name].is_decimal() for name in ("net", "entry.vwap", "mark_out.10s"))
+    assert not any(kind.is_float() for kind in frame.dtypes)
+
+
+def test_without_its_library_no_parquet_is_promised(
+    cli: Runner, home: Home, empty_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _journal(home)
+    monkeypatch.setitem(sys.modules, "polars", None)
+    ran = cli("roundtrip", "report", "--parquet", "trips.parquet")
+    assert ran.code == ExitCode.USAGE
+    assert (
+        "error: --parquet is written with polars" in ran.err and 'hint: pip install "gridops-cli[parquet]"' in ran.err
+    )
+    assert not list(empty_folder.glob("*parquet*"))
+
+
 @pytest.mark.parametrize(
     "words",
     [
-        ("report", "--parquet", "x.parquet"), ("report", "--by", "moon"), ("report", "--rate", "BNB"),
+        ("report", "--by", "moon"), ("report", "--rate", "BNB"),
         ("report", "--csv", "nowhere/x.csv"), ("list", "--limit", "0"), ("show", "ab"), ("show", "abcdef"),
     ],
 )  # fmt: skip
