@@ -83,6 +83,7 @@ def words(as_json: JsonOption = False, evidence_dir: EvidenceOption = None) -> N
     Example: gridops drill words
     """
     from gridops.domain.evidence_ref import EvidenceMode
+    from gridops.sim.drill_process_words import CATALOGUES
     from gridops.sim.drill_words import EXPECTS, VERBS
     from gridops.usecases.command_evidence import newest
 
@@ -90,7 +91,9 @@ def words(as_json: JsonOption = False, evidence_dir: EvidenceOption = None) -> N
     if as_json:
         render.document("drill.words", {"verbs": VERBS, "expectations": EXPECTS}, ref)
         return
-    render.text(["verbs", *drill_text.words(VERBS), "", "expectations", *drill_text.words(EXPECTS)])
+    for tier, (verbs, expectations) in CATALOGUES.items():
+        render.text([f"tier {tier}: verbs", *drill_text.words(verbs), ""])
+        render.text([f"tier {tier}: expectations", *drill_text.words(expectations), ""])
     render.evidence(ref)
 
 

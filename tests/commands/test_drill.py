@@ -91,6 +91,7 @@ def test_a_list_in_a_fresh_folder_has_never_run_anything(cli: Cli) -> None:
     assert ran.refs("out")[0].reason == "none_yet"
     words = cli("drill", "words")
     assert "market_silent: " in words.out and "books_equal: " in words.out
+    assert "tier wire: verbs\n" in words.out and "part_dies: " in words.out and "asks_only: " in words.out
 
 
 def test_the_catalogue_says_for_every_scenario_which_drill_it_has_or_why_none(cli: Cli) -> None:
