@@ -15,7 +15,8 @@ from gridops.decide.roundtrip_fills import Fills
 from gridops.domain.records import Booked, Filled, Record
 from gridops.domain.vocabulary import Side
 from gridops.errors import JournalError
-from gridops.usecases import roundtrip_read, roundtrip_sifters
+from gridops.usecases import roundtrip_read, roundtrip_sift, roundtrip_sifters
+from gridops.usecases.roundtrip_fields import column_e8
 from gridops.usecases.roundtrip_read import Fold, History
 from gridops.usecases.roundtrip_sifters import _Helper
 from tests.usecases import roundtrip_journal as kit
@@ -101,13 +102,39 @@ def _row_by_row(path: Path) -> History:
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_columns_tell_what_rows_tell(tmp_path: Path, seed: int) -> None:
+def test_columns_tell_what_rows_tell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
     rows = _busy(seed).rows
     path = tmp_path / "j.db"
     kit.write(path, list(_spoiled(rows, seed)) if seed % 2 else rows)
-    plain, quick = _said(_row_by_row(path)), _said(roundtrip_read.read(path))
+    plain = _said(_row_by_row(path))
+    together, taken = [125, 6, 2][seed % 3], []
+    take_all = roundtrip_sift._Batch.take_all
+
+    def counted(batch: roundtrip_sift._Batch, some: Any) -> bool:
+        taken.append(take_all(batch, some))
+        return taken[-1]
+
+    monkeypatch.setattr(roundtrip_sift, "_TOGETHER", together)
+    monkeypatch.setattr(roundtrip_sift._Batch, "take_all", counted)
+    quick = _said(roundtrip_read.read(path))
     assert quick == plain
+    assert together > 100 or {True, False} == set(taken)
     assert seed % 2 or len(quick["fills"]["BTCUSDT"][0]) > 30
+
+
+AMOUNTS = ["0.02399280", "-0.00000001", "0E-8", "0", "12345.00000000", "-7", "0.5", "1E+2", "0.123456780"]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_many_amounts_are_the_whole_figures_of_each(seed: int) -> None:
+    chance = random.Random(seed)
+    held = chance.choices(AMOUNTS[: chance.choice([2, 5, 9])], k=seed)
+    assert column_e8(held) == [int(Decimal(each) * 10**8) for each in held]
+
+
+def test_an_amount_finer_than_the_venues_is_refused_among_many() -> None:
+    with pytest.raises(ValueError, match="finer than"):
+        column_e8(["0.02399280", "0.000000001"])
 
 
 @pytest.fixture
