@@ -62,7 +62,9 @@ class Turns:
         self._queue: deque[tuple[int, int, Event]] = deque()
         self._boot_id = clock.boot_id()
         self._finish: Finish | None = None
-        self._last_turn_ns = self._stalled_ns = clock.boot_ns()
+        self._last_turn_ns = 0
+        """Boot time of the newest look; 0 before the first, from which on a gap is a stall."""
+        self._stalled_ns = clock.boot_ns()
         self._last_gauge_ms = 0
         self._last_lease_ms = 0
         self._journal_ok = True
@@ -100,7 +102,8 @@ class Turns:
     def _notice_stall(self) -> None:
         """A gap, between turns or inside one, is an input of its own, ahead of everything that waited meanwhile."""
         now_ns = self._clock.boot_ns()
-        gap_ms = (now_ns - self._last_turn_ns) // 1_000_000
+        # A slow start is none: what came ahead of the Boot would be decided in the name of the run before.
+        gap_ms = (now_ns - (self._last_turn_ns or now_ns)) // 1_000_000
         self._last_turn_ns = now_ns
         if gap_ms >= STALL_MS:
             self._stalled_ns = now_ns

@@ -81,6 +81,17 @@ def test_a_disk_that_says_nothing_has_failed_until_it_speaks(idle: Idle, stub: S
     assert [each.ok for each in idle.told() if isinstance(each, SinkReport)] == [False, True]
 
 
+def test_a_slow_start_puts_nothing_ahead_of_the_boot(idle: Idle, stub: Stub) -> None:
+    """What is decided before it would be told in the name of the run that died."""
+    idle._timings = type("T", (), {"observe_lag": lambda *_: None})()
+    stub.now_ns += 9_000 * MS
+    idle._notice_stall()
+    assert idle.told() == []
+    stub.now_ns += 9_000 * MS
+    idle._notice_stall()
+    assert [type(each).__name__ for each in idle.told()] == ["LoopReport"]
+
+
 def test_the_disk_is_not_blamed_for_a_stop_of_the_process(idle: Idle, stub: Stub) -> None:
     idle.engine.state.health.lease_held = True
     idle._timings = type("T", (), {"observe_lag": lambda *_: None})()
