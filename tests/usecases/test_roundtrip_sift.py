@@ -132,6 +132,21 @@ def test_many_amounts_are_the_whole_figures_of_each(seed: int) -> None:
     assert column_e8(held) == [int(Decimal(each) * 10**8) for each in held]
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_ids_are_known_once_they_were_booked_in_whatever_order(seed: int) -> None:
+    chance, held, ids, next_id = random.Random(seed), set[int](), roundtrip_read._Ids(), 1
+    for _ in range(30):
+        some = [next_id + step for step in range(chance.randint(1, 4))]
+        next_id = some[-1] + 1
+        if chance.random() < 0.3:
+            some[chance.randrange(len(some))] = chance.randint(1, next_id)
+        assert ids.lack(some) == held.isdisjoint(some)
+        assert [each in ids for each in range(next_id + 2)] == [each in held for each in range(next_id + 2)]
+        if chance.random() < 0.8:
+            ids.update(some)
+            held.update(some)
+
+
 def test_an_amount_finer_than_the_venues_is_refused_among_many() -> None:
     with pytest.raises(ValueError, match="finer than"):
         column_e8(["0.02399280", "0.000000001"])
