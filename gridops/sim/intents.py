@@ -16,8 +16,6 @@ class Intents:
         self.placed: set[str] = set()
         self.amended: set[tuple[str, int, int]] = set()
         """(client id, price ticks, total lots)."""
-        self.moves: dict[str, int] = {}
-        """Client id -> price ticks its newest amend asked for."""
         self.fills: dict[tuple[str, int], int] = {}
         """(symbol, trade id) -> lots."""
         self.filled: dict[str, int] = {}
@@ -47,4 +45,3 @@ class Intents:
                 self.placed.add(op.client_id)
             elif op.kind is OpKind.AMEND:
                 self.amended.add((op.client_id, op.price_ticks, op.lots))
-                self.moves[op.client_id] = op.price_ticks

@@ -30,7 +30,7 @@ INVARIANTS = (
     _invariant(
         "I-05",
         "one order per level",
-        "each order event of the venue: count and price; each place in a row, live or in doubt",
+        "each order event of the venue, and each place in a row: orders live or in doubt",
     ),
     _invariant("I-06", "fill exactly once", "each fill of a row and of the venue; at the end all of them"),
     _invariant("I-07", "conservation", "at the end: position and open orders against the oracle"),

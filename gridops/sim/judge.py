@@ -304,15 +304,6 @@ class Judge:
         side = [each for each in self.live.values() if each.ours and each.limit and each.sign == order.sign]
         if len(side) > self._rules.grid.levels:
             self._say("I-05", f"{len(side)} orders rest on the side of {_shown(order)}: more than levels")
-        if order.reduce_only or not order.limit or order.lots == order.filled:
-            return
-        for each in side:
-            if each is not order and each.price_ticks == order.price_ticks and not self._leaving(each):
-                self._say("I-05", f"{_shown(order)} rests on the level of {_shown(each)}")
-
-    def _leaving(self, order: Resting) -> bool:
-        """Is it declared to be moved elsewhere, or no order of the ladder?"""
-        return order.reduce_only or self.intents.moves.get(order.client_id, order.price_ticks) != order.price_ticks
 
     def _placing(self, leg: Mapping[str, Any]) -> None:
         if leg.get("reduceOnly") == "true":

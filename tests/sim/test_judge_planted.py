@@ -284,19 +284,6 @@ def _no_bundle(tape: Tape) -> None:
     tape.put_row(index, body)
 
 
-def _on_the_same_price(tape: Tape) -> None:
-    """The second of two orders of one side rests where the first does."""
-    first = tape.heard[_event(tape, "NEW")].said[0]["o"]
-    index = next(
-        i for i in tape.of("private")
-        if _own(tape.heard[i].said[0], "NEW")
-        and tape.heard[i].said[0]["o"]["S"] == first["S"]
-        and tape.heard[i].said[0]["o"]["c"] != first["c"]
-    )  # fmt: skip
-    tape.heard[index].said[0]["o"]["p"] = first["p"]
-    tape.cut_after(index)
-
-
 def _one_place_too_many(tape: Tape) -> None:
     """A row places as many orders again as a side has levels, each at a price of its own."""
     index, body, at = next(
@@ -423,7 +410,6 @@ ON_THE_TAPE: dict[str, Plant] = {
     "I-31": _no_bundle,
 }
 MORE: tuple[tuple[str, Plant], ...] = (
-    ("I-05", _on_the_same_price),
     ("I-05", _one_place_too_many),
     ("I-16", _active_without_trades),
     ("I-16", _active_without_the_lease),
