@@ -61,7 +61,8 @@ _WRITING = ("cancel_orphan", "reduce_to_cap")
 """Remedies that change something at the venue."""
 _TRUTH = frozenset([QueryKind.OPEN_ORDERS, QueryKind.POSITIONS, QueryKind.TRADES])
 """Reads without which the books are not reconciled."""
-_UNTRUE = (b"NaN", b"Infinity")
+_UNTRUE = (b'"NaN"', b'"Infinity"', b'"-Infinity"')
+"""Values of figures. A text that tells of a refused frame may hold the word."""
 _SUSPECT = re.compile(rb":-|:\d{16}")
 """A figure of a market view that is negative, or beyond any price, size or time."""
 _BEYOND = 10**15
