@@ -100,6 +100,8 @@ def test_no_number_has_two_meanings() -> None:
         (503, ""),
         (504, "Gateway Timeout"),
         (500, '{"code":-9999,"msg":"new number"}'),
+        (408, '{"code":-1007,"msg":"Timeout waiting for response from backend server."}'),
+        (400, '{"code":-1007,"msg":"Timeout waiting for response from backend server."}'),
     ],
 )
 def test_what_does_not_prove_a_refusal_is_unknown(status: int, body: str) -> None:
