@@ -24,7 +24,8 @@ TRADING = ("ACTIVE", "THROTTLED")
 STARTS = ("STARTING", "INIT", "READY")
 SETTLE_S = 0.3
 """After a SIGKILL the venue may still read what the dead engine had written into its sockets."""
-EQUAL_WITHIN_S = 10.0
+EQUAL_WITHIN_S, LOOKS = 10.0, 4
+"""A busy machine takes seconds for one look, within which the market goes on."""
 Scene = Callable[[Bench, Engine], None]
 
 
@@ -295,7 +296,9 @@ def _settled_differences(bench: Bench) -> list[str]:
     """What differs at every look: a fill, a commit or a request may be under way at any one of them."""
     until_s = time.monotonic() + EQUAL_WITHIN_S
     lasting: dict[str, str] | None = None
-    while lasting is None or (lasting and time.monotonic() < until_s):
+    looks = 0
+    while lasting is None or (lasting and (looks < LOOKS or time.monotonic() < until_s)):
+        looks += 1
         found = {_subject(line): line for line in differences(bench)}
         lasting = {subject: line for subject, line in found.items() if lasting is None or subject in lasting}
         time.sleep(0.2 if lasting else 0.0)
@@ -334,6 +337,8 @@ class Tally:
                 print(f"  {name}: p50 {took[len(took) // 2]:.1f} p99 {p99:.1f} max {took[-1]:.1f}")
         for place in self.missed:
             print(f"  not met again: {place}")
+        for fault in self.wrong:
+            print(f"  wrong: {fault}")
 
 
 def die_at(bench: Bench, deaths: list[tuple[Place, int]]) -> Tally:
