@@ -40,6 +40,8 @@ WAKES_PER_S = 60
 """More own wake-ups than this within a second are a hot loop."""
 CANARY = b"no-requests-are-signed"
 """The simulated account's key and secret: in no row."""
+_Lots = list[tuple[int, int]]
+"""Lots with the price of each."""
 DUST = Decimal("0.00000001")
 
 
@@ -344,17 +346,24 @@ class Judge:
 
     def _worst(self) -> tuple[int, ...]:
         """Worst case by the venue's own orders and position, at each recent mark."""
-        orders = [order for order in self.live.values() if order.ours and not order.reduce_only]
-        return tuple(self._worst_at(mark, orders) for _, mark in self._marks)
+        buys, sells = self._opening()
+        return tuple([self._worst_at(mark, buys, sells) for _, mark in self._marks])
 
-    def _worst_at(self, mark: int, orders: list[Resting]) -> int:
+    def _opening(self) -> tuple[_Lots, _Lots]:
+        """What own orders that may raise risk can still fill: buys and sells."""
+        buys: _Lots = []
+        sells: _Lots = []
+        for order in self.live.values():
+            if order.ours and not order.reduce_only:
+                (buys if order.sign > 0 else sells).append((order.lots - order.filled, order.price_ticks))
+        return buys, sells
+
+    def _worst_at(self, mark: int, buys: _Lots, sells: _Lots) -> int:
         buy = sell = 0
-        for order in orders:
-            units = (order.lots - order.filled) * max(order.price_ticks, mark)
-            if order.sign > 0:
-                buy += units
-            else:
-                sell += units
+        for lots, price in buys:
+            buy += lots * (price if price > mark else mark)
+        for lots, price in sells:
+            sell += lots * (price if price > mark else mark)
         held = self.position * mark
         return max(held + buy, sell - held)
 

@@ -136,11 +136,14 @@ class RowJudge:
         if self._seq and row.seq != self._seq + 1:
             self._say("I-26", f"row {row.seq} follows row {self._seq}")
         self._seq = row.seq
-        if any(canary in row.body for canary in self._canaries):
-            self._say("I-29", f"row {row.seq} holds a secret")
-        if any(word in row.body for word in _UNTRUE):
-            self._say("I-30", f"row {row.seq} holds a figure that is no number")
-        held = codec.decode_row(row.body)
+        body = row.body
+        for canary in self._canaries:
+            if canary in body:
+                self._say("I-29", f"row {row.seq} holds a secret")
+        for word in _UNTRUE:
+            if word in body:
+                self._say("I-30", f"row {row.seq} holds a figure that is no number")
+        held = codec.decode_row(body)
         self._clock(held.header)
         kind = _EVENTS.get(held.kind)
         # Nearly every row is a view, and nearly no view looks suspicious: the rest need not be taken apart.
@@ -148,6 +151,8 @@ class RowJudge:
         event = msgspec.json.decode(held.event, type=kind) if looked_at else None
         if event is not None:
             self._event(event)
+        if not held.records and not held.effects:
+            return
         wanted = codec.effects_of(held) if any(name in _EFFECTS for name, _ in held.effects) else []
         ordered = {each.name for each in wanted if isinstance(each, effects.WriteBundle)}
         for name, raw in held.records:

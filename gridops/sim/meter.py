@@ -113,9 +113,9 @@ class Meter(Judge):
 
     def _look(self) -> None:
         if self._marks:
-            orders = [order for order in self.live.values() if order.ours and not order.reduce_only]
-            self.wce_units = max(self.wce_units, self._worst_at(self._marks[-1][1], orders))
-            reach = [sum(o.lots - o.filled for o in orders if o.sign == sign) for sign in (1, -1)]
+            buys, sells = self._opening()
+            self.wce_units = max(self.wce_units, self._worst_at(self._marks[-1][1], buys, sells))
+            reach = [sum(lots for lots, _ in side) for side in (buys, sells)]
             self.wce_lots = max(self.wce_lots, self.position + reach[0], reach[1] - self.position)
 
     def _pass_time(self) -> None:
