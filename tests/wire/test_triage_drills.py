@@ -102,7 +102,8 @@ def test_the_right_first_cause_is_on_screen_within_ten_seconds(tmp_path: Path, l
     rounds: list[Round] = []
     with Bench(tmp_path, **(LIMITS if lane == "drawdown" else {})) as bench:
         bench.start()
-        for name in LANES[lane] * ROUNDS:
+        # After a drawdown the day's own limit keeps the account paused: once is all that one account can show.
+        for name in LANES[lane] * (1 if lane == "drawdown" else ROUNDS):
             if lane == "drawdown":
                 take_position(bench)
             healthy(bench)
