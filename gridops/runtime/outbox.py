@@ -74,16 +74,13 @@ class Outbox:
     def waiting(self) -> int:
         return len(self._waiting)
 
-    def fresh(self, send: Send) -> Send | None:
-        """What of a send is young enough to leave right now; the rest is answered as DENIED."""
-        now_ns = self._clock.boot_ns()
-        age_ms = (now_ns - send.decided_boot_ns) // 1_000_000
-        stale = gates.stale_decision(age_ms, (now_ns - self.last_step_ns) // 1_000_000)
-        held = [op for op in send.ops if (stale and op.intent is Intent.INCREASE) or _too_late(op, age_ms)]
-        for op in held:
-            self._deny(op, f"decision_age {stale}")
-        left = tuple(op for op in send.ops if op not in held)
-        return _only(send, left) if left else None
+    def leaving(self, send: Send, state: EngineState) -> Send | None:
+        """What of a released send may still leave right now, by every gate of the last hop; the rest is DENIED.
+
+        Between its release and its task's turn the loop may have taken a kill, or the process may have been stopped.
+        """
+        allowed = self._allowed(send, state)
+        return _only(send, allowed) if allowed else None
 
     def _settle(self, sends: list[Send], token: Token, body: bytes, state: EngineState) -> None:
         for send in sends:
@@ -100,7 +97,13 @@ class Outbox:
                     self._deny(op, "journal_failed")
 
     def _release(self, send: Send, state: EngineState) -> None:
-        """The last hop. Operations refused here are answered one by one; the rest leave together."""
+        """Hand over to a task. Operations refused here are answered one by one; the rest leave together."""
+        allowed = self._allowed(send, state)
+        if allowed:
+            self._launch(_only(send, allowed))
+
+    def _allowed(self, send: Send, state: EngineState) -> tuple[WireOp, ...]:
+        """The operations that the last hop lets through now; each other one is answered."""
         allowed: list[WireOp] = []
         for op in send.ops:
             reason = self._refusal(send, op, state)
@@ -108,8 +111,7 @@ class Outbox:
                 self._deny(op, reason)
             else:
                 allowed.append(op)
-        if allowed:
-            self._launch(_only(send, tuple(allowed)))
+        return tuple(allowed)
 
     def _refusal(self, send: Send, op: WireOp, state: EngineState) -> str:
         if op.kind is OpKind.DEADMAN:

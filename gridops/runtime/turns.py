@@ -112,10 +112,10 @@ class Turns:
             self._queue.appendleft((now_ns, self._clock.wall_ms(), LoopReport(lag_ms=gap_ms, resumed=resumed)))
 
     async def _leave(self, send: Send) -> None:
-        """The process may have been stopped between the last hop and this task's turn: look at the age once more."""
-        fresh = self.outbox.fresh(send)
-        if fresh is not None:
-            await self._venue.send(fresh)
+        """A kill, a new state or a stop may have come between the release and this task's turn: ask once more."""
+        allowed = self.outbox.leaving(send, self.engine.state)
+        if allowed is not None:
+            await self._venue.send(allowed)
 
     def _due(self) -> bool:
         wake = self.engine.wake_at_ms

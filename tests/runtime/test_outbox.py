@@ -220,15 +220,26 @@ def test_protection_is_not_stopped_by_age_state_or_latch(change: object) -> None
     assert len(rig.left) == 1
 
 
-def test_a_send_that_grew_old_before_its_task_ran_is_denied_operation_by_operation() -> None:
+@pytest.mark.parametrize("kind", GROWING)
+@pytest.mark.parametrize("change", [_older, _silent, _moved, _paused, _latched, _lost, _deposed])
+def test_what_changed_between_the_release_and_the_task_stops_an_increase(kind: OpKind, change: object) -> None:
     rig = Rig()
-    send = rig.send(OpKind.PLACE, Intent.INCREASE)
-    assert rig.outbox.fresh(send) == send
-    _older(rig)
-    assert rig.outbox.fresh(send) is None
+    send = rig.send(kind, Intent.INCREASE)
+    assert rig.outbox.leaving(send, rig.state) == send
+    assert callable(change)
+    change(rig)
+    assert rig.outbox.leaving(send, rig.state) is None
     assert len(rig.denied()) == 1
-    reducing = rig.send(OpKind.PLACE, Intent.REDUCE)
-    assert rig.outbox.fresh(reducing) == reducing
+
+
+@pytest.mark.parametrize("kind", [OpKind.PLACE, OpKind.CANCEL])
+@pytest.mark.parametrize("change", [_older, _silent, _moved, _paused, _latched])
+def test_protection_leaves_whatever_came_before_its_task_ran(kind: OpKind, change: object) -> None:
+    rig = Rig()
+    send = rig.send(kind, Intent.CANCEL if kind is OpKind.CANCEL else Intent.REDUCE)
+    assert callable(change)
+    change(rig)
+    assert rig.outbox.leaving(send, rig.state) == send
 
 
 @pytest.mark.parametrize("kind", GROWING)

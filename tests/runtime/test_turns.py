@@ -4,14 +4,15 @@ from collections.abc import Coroutine
 from typing import Any
 
 import pytest
-from gridops.domain.events import Event, OrderReport, SinkReport, StreamChanged, VenueNotice
+from gridops.domain.effects import Send
+from gridops.domain.events import Event, OrderReport, SinkReport, StreamChanged, VenueNotice, WriteReply
 from gridops.domain.rules import Rules
-from gridops.domain.vocabulary import Stream
+from gridops.domain.vocabulary import FsmState, Intent, OpKind, Stream, WriteOutcome
 from gridops.runtime import turns
 from gridops.runtime.engine import Engine
 from gridops.runtime.state import EngineState
 from gridops.runtime.turns import Turns
-from tests.runtime.test_outbox import Promise, Stub
+from tests.runtime.test_outbox import Promise, Rig, Stub
 
 MS = 1_000_000
 
@@ -100,3 +101,28 @@ def test_the_disk_is_not_blamed_for_a_stop_of_the_process(idle: Idle, stub: Stub
     stub.now_ns += 60_000 * MS
     idle.look(stub.now_ns + 4_000 * MS, stub)
     assert not [each for each in idle.told() if isinstance(each, SinkReport)]
+
+
+@pytest.mark.parametrize("killed", [True, False])
+def test_a_place_whose_kill_is_taken_before_its_task_runs_never_leaves(idle: Idle, *, killed: bool) -> None:
+    """One look at the queue takes a commit and a kill; the tasks run after it."""
+    tasks: list[Coroutine[Any, Any, None]] = []
+    left: list[Send] = []
+
+    class Line:
+        async def send(self, effect: Send) -> None:
+            left.append(effect)
+
+    idle.spawn = tasks.append  # type: ignore[method-assign, assignment]
+    idle._venue = Line()  # type: ignore[assignment]
+    state, place = idle.engine.state, Rig().send(OpKind.PLACE, Intent.INCREASE)
+    state.fsm.state, state.fsm.epoch = FsmState.ACTIVE, place.state_epoch
+    idle.outbox.submit([place], Promise(settled=True), b"row", state)
+    if killed:
+        state.fsm.state, state.fsm.epoch = FsmState.EMERGENCY, place.state_epoch + 1
+    (task,) = tasks
+    with pytest.raises(StopIteration):
+        task.send(None)
+    assert left == ([] if killed else [place])
+    denied = [each.outcome for each in idle.told() if isinstance(each, WriteReply)]
+    assert denied == ([WriteOutcome.DENIED] if killed else [])
