@@ -11,7 +11,7 @@ from itertools import accumulate, repeat
 from operator import add, itemgetter, lt, mul, neg, sub
 from typing import Any
 
-from gridops.decide.roundtrip_fills import Fills
+from gridops.decide.roundtrip_fills import Fills, beyond
 from gridops.decide.roundtrip_marks import Marks
 from gridops.decide.roundtrip_trip import HORIZONS_MS
 from gridops.decide.roundtrip_walk import Stretch
@@ -81,16 +81,18 @@ def columns(fills: Fills, marks: Marks | None, found: Stretch) -> tuple[Columns,
 def _rows(fills: Fills, found: Stretch) -> _Rows:
     start, stop = found.start, found.stop
     lots = fills.lots[start:stop].tolist()
-    units = list(map(mul, fills.price[start:stop], lots))
+    price, sign = fills.price[start:stop].tolist(), fills.sign[start:stop].tolist()
+    units = list(map(mul, price, lots))
+    level, mid2 = fills.intended[start:stop], fills.mid2[start:stop]
     return _Rows(
         at_ms=fills.at_ms[start:stop].tolist(),
         units=units,
-        earned=list(map(neg, map(mul, units, fills.sign[start:stop]))),
+        earned=list(map(neg, map(mul, units, sign))),
         fee_e8=fills.fee_e8[start:stop].tolist(),
         lots=lots,
         maker_lots=[count if maker else 0 for count, maker in zip(lots, fills.maker[start:stop], strict=True)],
-        slip_level_units=list(map(mul, fills.beyond_level[start:stop], lots)),
-        slip_mid2_units=list(map(mul, fills.beyond_mid2[start:stop], lots)),
+        slip_level_units=list(map(mul, beyond(price, level, sign), lots)),
+        slip_mid2_units=list(map(mul, beyond(list(map(add, price, price)), mid2, sign), lots)),
     )
 
 

@@ -6,10 +6,11 @@ an object. Money is integer 1e-8 of its asset, the venue's own resolution; finer
 
 from array import array
 from bisect import bisect_right
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import islice
-from operator import add, le, lt, mul, sub
+from operator import le, lt, mul, sub
 
 from gridops.domain.instrument import Instrument
 
@@ -67,10 +68,6 @@ class Fills:
     """Twice the mid when the order was decided; 0 = not known."""
     intended: "array[int]" = field(default_factory=_longs)
     """Price the level asked for; 0 = none."""
-    beyond_level: "array[int]" = field(default_factory=_longs)
-    """Per lot: ticks paid beyond the price asked for; made by `sort`, as is the next."""
-    beyond_mid2: "array[int]" = field(default_factory=_longs)
-    """Per lot: twice the ticks paid beyond the mid of the decision."""
     assets: list[str] = field(default_factory=list)
     """Fee assets; the first is the settlement asset."""
     funding: list[tuple[int, int]] = field(default_factory=list)
@@ -127,12 +124,6 @@ class Fills:
             for name in COLUMNS:
                 column: array[int] = getattr(self, name)
                 setattr(self, name, array(column.typecode, [column[i] for i in order]))
-        self.slip()
-
-    def slip(self) -> None:
-        """Work out what every fill paid beyond its level and its mid."""
-        self.beyond_level = _beyond(self.price, self.intended, self.sign)
-        self.beyond_mid2 = _beyond(array("q", map(add, self.price, self.price)), self.mid2, self.sign)
 
     def opening(self, lots: int) -> tuple[int, Decimal]:
         """Ticks at which that many opening lots are entered, and what the rounding to a tick leaves, as money."""
@@ -162,12 +153,12 @@ def _rise(times: "array[int]", ids: "array[int]") -> bool:
     return all(map(le, names, zip(islice(times, 1, None), islice(ids, 1, None), strict=True)))
 
 
-def _beyond(price: "array[int]", wanted: "array[int]", sign: "array[int]") -> "array[int]":
+def beyond(price: Sequence[int], wanted: Sequence[int], sign: Sequence[int]) -> Iterable[int]:
     """How much worse each price was than the one wanted; nothing where none was."""
     off = map(mul, map(sub, price, wanted), sign)
     if 0 not in wanted:
-        return array("q", off)
-    return array("q", [each if want else 0 for each, want in zip(off, wanted, strict=True)])
+        return off
+    return [each if want else 0 for each, want in zip(off, wanted, strict=True)]
 
 
 COLUMNS = (

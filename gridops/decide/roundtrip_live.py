@@ -54,7 +54,6 @@ class LiveTrips:
             fills.funding = sorted([*fills.funding, *other.funding])
             earliest = min(at_ms for at_ms, _ in other.funding)
             first = min(first, bisect_left(fills.at_ms, earliest))
-        fills.slip()
         self._back_to(first)
         self._forward()
 

@@ -158,7 +158,7 @@ def build(fills: Fills, slices: Sequence[Slice], funding_e8: int, outs: MarkOuts
     """Add up the slices of one trip, closed or still open. The first slice opened it."""
     prices, signs, makers = fills.price, fills.sign, fills.maker
     lots_of, fee_of, asset_of = fills.lots, fills.fee_e8, fills.fee_asset
-    beyond_level, beyond_mid2 = fills.beyond_level, fills.beyond_mid2
+    levels, mids2 = fills.intended, fills.mid2
     first, last = slices[0][0], slices[-1][0]
     side = signs[first] if first >= 0 else (1 if fills.opening_lots > 0 else -1)
     entry_lots = entry_units = exit_lots = exit_units = entry_maker = exit_maker = 0
@@ -181,8 +181,10 @@ def build(fills: Fills, slices: Sequence[Slice], funding_e8: int, outs: MarkOuts
             exit_units += prices[row] * count
             if makers[row]:
                 exit_maker += count
-        slip_level += beyond_level[row] * count
-        slip_mid += beyond_mid2[row] * count
+        if levels[row]:
+            slip_level += (prices[row] - levels[row]) * signs[row] * count
+        if mids2[row]:
+            slip_mid += (2 * prices[row] - mids2[row]) * signs[row] * count
         paid = fee_of[row]
         if paid:
             whole = lots_of[row]

@@ -156,7 +156,7 @@ def compile_report(
     sums = Sums(tallies, wanted.of, wanted.rates)
     for pairing in _pairings(history, asset):
         add(sums, pairing, tied.closing, export)
-    law = sums.laws.judge(tied, history.ours, asset) if history.opened else []
+    law = sums.laws.judge(tied, history.booked(), asset) if history.opened else []
     found = tuple(_findings(history, tied, law))
     ref, tie_ref = _evidence(place, source, tied, tallies, law, found, list(sums.filed))
     return Report(
@@ -186,7 +186,7 @@ def load(place: Place, progress: Progress) -> tuple[Source, History]:
 def tie(history: History) -> TieOut:
     """The tie-out of a history. Sorts its rows in place."""
     return tieout.tie_out(
-        history.ours, history.venue, history.reads, covered_ms=history.covered_ms, opened=history.opened
+        history.booked(), history.venue, history.reads, covered_ms=history.covered_ms, opened=history.opened
     )
 
 

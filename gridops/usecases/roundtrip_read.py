@@ -47,7 +47,7 @@ class History:
     fills: dict[str, Fills] = field(default_factory=dict)
     marks: dict[str, Marks] = field(default_factory=dict)
     ours: Rows = field(default_factory=Rows)
-    """Everything booked, doubles included; rows of fills are added by `finish`."""
+    """Everything booked, doubles included, but the rows of fills, until `booked` was asked for."""
     venue: Rows = field(default_factory=Rows)
     reads: list[WalletRead] = field(default_factory=list)
     """The opening entry first."""
@@ -56,14 +56,23 @@ class History:
     covered_ms: int = 0
     doubles: list[tuple[str, int]] = field(default_factory=list)
     """(symbol, trade id) of fills that were booked a second time."""
+    whole: bool = False
+    """Rows of fills are in our ledger."""
 
     def finish(self) -> None:
         """Bring everything into the venue's order. Call once, after the last row."""
         for fills in self.fills.values():
             fills.sort()
-            self.ours.add_fills(fills)
         for marks in self.marks.values():
             marks.close()
+
+    def booked(self) -> Rows:
+        """Our ledger, with the rows of fills. Ask once the history is finished."""
+        if not self.whole:
+            self.whole = True
+            for fills in self.fills.values():
+                self.ours.add_fills(fills)
+        return self.ours
 
 
 def read(path: Path, progress: Callable[[int, int], None] = lambda _done, _total: None) -> History:

@@ -85,7 +85,7 @@ def _said(history: History) -> dict[str, Any]:
     marks = {symbol: (list(held.times), list(held.mid2)) for symbol, held in history.marks.items()}
     sides = [
         {key: sorted(zip(held.ref, held.at_ms, held.amount_e8, strict=True)) for key, held in side.streams.items()}
-        for side in (history.ours, history.venue)
+        for side in (history.booked(), history.venue)
     ]
     whole = (history.rows, history.as_of_ms, history.covered_ms, history.opened, history.doubles, history.reads)
     return {"fills": fills, "marks": marks, "sides": sides, "whole": whole}
