@@ -38,6 +38,7 @@ def test_an_engine_killed_while_it_reads_the_truth_is_followed_by_one_that_leave
         while_away += len(set(stage.judge.trades) - _booked(stage))
         asked = _told_when_asked(stage)
         _hold_back(stage, "OpenOrders", 4_000)
+        _connect_late(stage, chance.randint(0, 8_000))
         stage.scheduler.after(chance.randint(0, 4_000) * MS, lambda stage=stage, chance=chance: _jump(stage, chance))  # type: ignore[misc]
         began_ms = stage.scheduler.now_ms
         stage.boot()
@@ -134,6 +135,12 @@ def _hold_back(stage: Stage, name: str, wait_ms: int) -> None:
         carry(ask, lambda reply: stage.scheduler.after(late_ms * MS, lambda: done(reply)))
 
     stage.rest.exchange = exchange  # type: ignore[method-assign]
+
+
+def _connect_late(stage: Stage, wait_ms: int) -> None:
+    """The private stream takes its time: what is filled before it is up is in the reads or nowhere."""
+    connect = stage._connect_user
+    stage._connect_user = lambda: stage.scheduler.after(wait_ms * MS, connect)  # type: ignore[method-assign]
 
 
 def _refuse_trades(stage: Stage) -> None:
