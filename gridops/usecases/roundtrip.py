@@ -7,7 +7,7 @@ evidence that a report leaves.
 import gc
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from decimal import Decimal
 
 import orjson
@@ -26,7 +26,7 @@ from gridops.usecases import roundtrip_read
 from gridops.usecases.command_evidence import Story, newest, write
 from gridops.usecases.liveness import Process, feel
 from gridops.usecases.place import Place
-from gridops.usecases.roundtrip_add import LEVELS, Sums, add
+from gridops.usecases.roundtrip_add import LEVELS, Ahead, Sums, add
 from gridops.usecases.roundtrip_read import History
 from gridops.usecases.roundtrip_rows import TripRow, row
 
@@ -151,11 +151,16 @@ def compile_report(
 ) -> Report:
     """The report of a history that was read."""
     asset = _checked(wanted, history)
-    tied = tie(history)
     tallies = {of: Tally(wanted.rates, KEYS[wanted.by] if of == wanted.of else None) for of in LEVELS}
     sums = Sums(tallies, wanted.of, wanted.rates)
-    for pairing in _pairings(history, asset):
-        add(sums, pairing, tied.closing, export)
+    pairings = list(_pairings(history, asset))
+    with ExitStack() as stack:
+        longest = max(pairings, key=lambda each: len(each.fills), default=None)
+        # Begun before the ledgers are tied out, which takes seconds of a long history too.
+        ahead = stack.enter_context(Ahead(sums, longest)) if longest and export is None else None
+        tied = tie(history)
+        for pairing in pairings:
+            add(sums, pairing, tied.closing, export, ahead)
     law = sums.laws.judge(tied, history.booked(), asset) if history.opened else []
     found = tuple(_findings(history, tied, law))
     ref, tie_ref = _evidence(place, source, tied, tallies, law, found, list(sums.filed))

@@ -7,12 +7,13 @@ the other process cannot be started or fails, its part is folded here.
 
 import os
 import pickle
+import signal
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import accumulate, chain
-from typing import Any
+from operator import mul
 
 from gridops.decide import roundtrip_law
 from gridops.decide.roundtrip_columns import columns
@@ -31,6 +32,9 @@ WORTH_IT = 50_000
 Export = Callable[[TripRow], None]
 Owned = tuple[int, int]
 """The first and the last row of a plain trip."""
+_AHEAD = 0.58
+"""Share of the rows that the other process counts: it begins while this one still ties the ledgers out."""
+_Told = tuple[dict[str, Tally], "deque[TripRow]", roundtrip_law.Books]
 
 
 @dataclass(slots=True)
@@ -82,28 +86,92 @@ class Sums:
         self.filed.extend(later.filed)
 
 
-def add(sums: Sums, pairing: Pairing, closing: WalletRead | None, export: Export | None) -> None:
-    """Count one symbol; `closing` is the moment at which the law's sums are taken."""
-    fills = pairing.fills
-    flat = _flat_row(fills, NEVER_MS if closing is None else closing.from_ms) if export is None else 0
-    if flat:
-        before, rest = sums.fresh(), sums.fresh()
-        answer = _elsewhere(before, pairing, flat, closing)
-        later = _from_flat(fills, pairing, flat)
-        _all(rest, later, closing, None)
-        said = answer()
-        if said is None:
-            _first(before, pairing, flat, closing)
-        else:
-            before.tallies, before.filed = said[0], said[1]
-            before.laws.merge(said[2])
-        sums.merge(before)
-        sums.merge(rest)
-        pairing = later
-    else:
+class Ahead:
+    """The first rows of a symbol, up to a flat moment, being counted by a process of their own.
+
+    A context manager: nobody need wait for the answer. It works only where it pays; else the answer is None.
+    """
+
+    def __init__(self, sums: Sums, pairing: Pairing, until_ms: int = NEVER_MS) -> None:
+        """Begin, with rows older than that moment. What is counted is of the kind of `sums`, which stay as they are."""
+        self.pairing = pairing
+        self.flat = _flat_row(pairing.fills, until_ms)
+        """The row before which nothing was open; 0 = nothing is counted ahead."""
+        self._child, self._reading = 0, -1
+        if self.flat:
+            self._begin(sums.fresh())
+
+    def __enter__(self) -> "Ahead":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        child, self._child = self._child, 0
+        if child:
+            os.close(self._reading)
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+
+    def serves(self, pairing: Pairing, closing: WalletRead | None) -> bool:
+        """Are rows of that symbol being counted, and no row that the law counts apart?"""
+        if not self.flat or self.pairing is not pairing:
+            return False
+        return closing is None or pairing.fills.at_ms[self.flat] < closing.from_ms
+
+    def answer(self) -> _Told | None:
+        """Wait for it, once. None when there is none."""
+        child, self._child = self._child, 0
+        if not child:
+            return None
+        with os.fdopen(self._reading, "rb") as pipe:
+            told = pipe.read()
+        _, status = os.waitpid(child, 0)
+        return pickle.loads(told) if status == 0 else None  # noqa: S301 - our own child wrote it
+
+    def _begin(self, sums: Sums) -> None:
+        self._reading, writing = os.pipe()
+        try:
+            self._child = os.fork()
+        except OSError:
+            os.close(self._reading)
+            os.close(writing)
+            return
+        if self._child == 0:
+            _child(writing, sums, self.pairing, self.flat)
+        os.close(writing)
+
+
+def add(
+    sums: Sums, pairing: Pairing, closing: WalletRead | None, export: Export | None, ahead: Ahead | None = None
+) -> None:
+    """Count one symbol; `closing` is the moment at which the law's sums are taken, `ahead` what was begun before."""
+    if export is not None:
         _all(sums, pairing, closing, export)
+    elif ahead is not None and ahead.serves(pairing, closing):
+        pairing = _both(sums, ahead, closing)
+    else:
+        with Ahead(sums, pairing, NEVER_MS if closing is None else closing.from_ms) as begun:
+            if begun.serves(pairing, closing):
+                pairing = _both(sums, begun, closing)
+            else:
+                _all(sums, pairing, closing, None)
     for of in LEVELS:
         sums.open[of] += len(pairing.open_trips(episode=of == "episode"))
+
+
+def _both(sums: Sums, ahead: Ahead, closing: WalletRead | None) -> Pairing:
+    """Count the later rows here; the pairing of them, run to its end."""
+    before, rest = sums.fresh(), sums.fresh()
+    later = _from_flat(ahead.pairing, ahead.flat)
+    _all(rest, later, closing, None)
+    said = ahead.answer()
+    if said is None:
+        _first(before, ahead.pairing, ahead.flat)
+    else:
+        before.tallies, before.filed = said[0], said[1]
+        before.laws.merge(said[2])
+    sums.merge(before)
+    sums.merge(rest)
+    return later
 
 
 def _newest(found: Stretch, of: str) -> "list[Owned | Trip]":
@@ -149,58 +217,38 @@ def _until(sums: Sums, pairing: Pairing, closing: WalletRead | None) -> Iterator
 
 
 def _flat_row(fills: Fills, until_ms: int) -> int:
-    """The row nearest to the middle before which nothing was open, all earlier ones being older than that moment."""
-    count = bisect_left(fills.at_ms, until_ms)
+    """A row before which nothing was open, as near as any to where both processes have as much to do."""
     if len(fills) < WORTH_IT or not hasattr(os, "fork"):
         return 0
-    moved = accumulate(map(int.__mul__, fills.sign, fills.lots), initial=fills.opening_lots)
-    flat = [number for number, lots in enumerate(moved) if not lots and 0 < number < count]
-    return min(flat, key=lambda number: abs(2 * number - len(fills)), default=0)
+    moved = accumulate(map(mul, fills.sign, fills.lots), initial=fills.opening_lots)
+    flat = [number for number, lots in enumerate(moved) if not lots]
+    count = bisect_left(fills.at_ms, until_ms)
+    wanted = min(int(len(fills) * _AHEAD), count - 1)
+    at = bisect_left(flat, wanted)
+    near = [number for number in flat[max(0, at - 1) : at + 1] if 0 < number < count]
+    return min(near, key=lambda number: abs(number - wanted), default=0)
 
 
-def _from_flat(fills: Fills, pairing: Pairing, flat: int) -> Pairing:
+def _from_flat(pairing: Pairing, flat: int) -> Pairing:
     """A pairing of what comes after."""
+    fills = pairing.fills
     later = Pairing(fills, pairing.outs.marks)
     later.books, later.next_row = Books(), flat
     later.funded = bisect_left(fills.funding, fills.at_ms[flat - 1], key=lambda paid: paid[0])
     return later
 
 
-def _first(sums: Sums, pairing: Pairing, flat: int, closing: WalletRead | None) -> None:
+def _first(sums: Sums, pairing: Pairing, flat: int) -> None:
     """Count the trips of the rows before."""
-    sums.take(pairing, NEVER_MS, flat, law=closing is not None)
+    sums.take(pairing, NEVER_MS, flat, law=True)
     sums.laws.add_up(pairing.fills.instrument.unit)
 
 
-def _elsewhere(
-    sums: Sums, pairing: Pairing, flat: int, closing: WalletRead | None
-) -> Callable[[], tuple[dict[str, Tally], "deque[TripRow]", roundtrip_law.Books] | None]:
-    """Begin to count the first rows in a process of their own; what is returned waits for its answer, None if none."""
-    reading, writing = os.pipe()
-    try:
-        child = os.fork()
-    except OSError:
-        os.close(reading)
-        os.close(writing)
-        return lambda: None
-    if child == 0:
-        _child(writing, sums, pairing, flat, closing)
-    os.close(writing)
-
-    def answer() -> Any:
-        with os.fdopen(reading, "rb") as pipe:
-            told = pipe.read()
-        _, status = os.waitpid(child, 0)
-        return pickle.loads(told) if status == 0 else None  # noqa: S301 - our own child wrote it
-
-    return answer
-
-
-def _child(writing: int, sums: Sums, pairing: Pairing, flat: int, closing: WalletRead | None) -> None:
+def _child(writing: int, sums: Sums, pairing: Pairing, flat: int) -> None:
     """Never returns: nothing of the process that was copied may be finished twice."""
     status = 1
     try:
-        _first(sums, pairing, flat, closing)
+        _first(sums, pairing, flat)
         for tally in sums.tallies.values():
             tally.detach()
         with os.fdopen(writing, "wb") as pipe:
