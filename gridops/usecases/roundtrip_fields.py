@@ -4,10 +4,10 @@ Beside `roundtrip_read`, which folds them. Amounts stay text until they become w
 made only to be taken apart again. It knows shapes and no meaning.
 """
 
+import re
 from collections.abc import Sequence
 from decimal import Decimal
 from hashlib import sha256
-from operator import itemgetter
 
 import msgspec
 
@@ -162,7 +162,7 @@ INCOMES = msgspec.json.Decoder(list[IncomeReply])
 
 _NOTHING = "0.00000000"
 _ZEROS = frozenset({"0", "0E-8", _NOTHING})
-_NINTH = itemgetter(slice(8, 9))
+_EIGHT = re.compile(r"(?:-?[0-9]+\.[0-9]{8},)+")
 
 
 def whole_e8(text: str) -> int:
@@ -176,18 +176,18 @@ def whole_e8(text: str) -> int:
 
 def column_e8(texts: Sequence[str]) -> list[int]:
     """The same of many amounts: at once where all are in the venue's own form or nothing."""
+    if not _ZEROS.isdisjoint(texts):
+        texts = [_NOTHING if text in _ZEROS else text for text in texts]
     found = _uniform(texts)
-    if found is None:
-        found = _uniform([_NOTHING if text in _ZEROS else text for text in texts])
     return [whole_e8(text) for text in texts] if found is None else found
 
 
 def _uniform(texts: Sequence[str]) -> list[int] | None:
     """None when one of them has not exactly eight decimals."""
-    pieces = f"{','.join(texts)},".split(".")
-    if len(pieces) != len(texts) + 1 or set(map(_NINTH, pieces[1:])) != {","}:
+    said = ",".join(texts)
+    if not _EIGHT.fullmatch(said + ","):
         return None
-    return list(map(int, "".join(pieces)[:-1].split(",")))
+    return list(map(int, said.replace(".", "").split(",")))
 
 
 def reference(tran_id: str) -> int:
