@@ -67,7 +67,7 @@ def on_report(state: EngineState, report: OrderReport, out: Out) -> None:
         return
     expected = report.execution in _CONFIRMING and _expected(state, symbol, order, report)
     if report.execution == "AMENDMENT":
-        _amended(order, report.price_ticks, report.lots, report.event_ms)
+        _told(order, report)
     else:
         _reprice(order, report.price_ticks, report.lots, report.event_ms)
     _advance(state, symbol, order, report.status, report.filled_lots, report.event_ms, out)
@@ -95,9 +95,15 @@ def _unknown_owner(state: EngineState, report: OrderReport, out: Out) -> None:
     sync.want(state.sync, QueryKind.OPEN_ORDERS, report.symbol, state.now_ms)
 
 
+def _told(order: Order, report: OrderReport) -> None:
+    """The private stream tells of an amend: of the one under way, or late of one before it, which settles nothing."""
+    pending, told = order.pending, (report.price_ticks, report.lots)
+    if pending is not None and pending.kind is OpKind.AMEND and report.event_ms >= order.updated_ms:
+        order.pending = None if told == (pending.price_ticks, pending.lots) else pending
+    _amended(order, report.price_ticks, report.lots, report.event_ms)
+
+
 def _amended(order: Order, price_ticks: int, lots: int, at_ms: int) -> None:
-    if order.pending is not None and order.pending.kind is OpKind.AMEND:
-        order.pending = None
     if at_ms >= order.updated_ms:
         order.price_ticks, order.lots = price_ticks, lots
     order.amends += 1
@@ -165,6 +171,7 @@ def apply_venue_order(state: EngineState, symbol: SymbolState, order: Order, see
     if pending is not None and pending.kind is OpKind.AMEND and seen.updated_ms >= order.updated_ms:
         shown = (seen.price_ticks, seen.lots)
         if shown == (pending.price_ticks, pending.lots) != (order.price_ticks, order.lots):
+            order.pending = None
             _amended(order, *shown, seen.updated_ms)
     _reprice(order, seen.price_ticks, seen.lots, seen.updated_ms)
     _advance(state, symbol, order, seen.status, seen.filled_lots, seen.updated_ms, out)
@@ -205,7 +212,7 @@ def _outcome(state: EngineState, symbol: SymbolState, client_id: str, kind: str,
         case WriteOutcome.CONFIRMED:
             _confirmed(state, symbol, order, kind, reply, out)
         case WriteOutcome.UNKNOWN:
-            _ambiguous(symbol, order, kind, out)
+            _ambiguous(symbol, order, kind, reply, out)
         case _:
             _refused(state, symbol, order, kind, reply, out)
 
@@ -215,25 +222,29 @@ def _confirmed(state: EngineState, symbol: SymbolState, order: Order, kind: str,
     if order.state in TERMINAL:
         order.pending = None
         return
-    seen = reply.order
-    if seen is None:
+    seen, answered = reply.order, _answers(order, reply)
+    if answered:
         order.pending = None
+    if seen is None:
         sync.want(state.sync, QueryKind.OPEN_ORDERS, order.symbol, state.now_ms)
         return
-    if kind == OpKind.AMEND and order.pending is not None and order.pending.kind is OpKind.AMEND:
+    if kind == OpKind.AMEND and answered:
         _amended(order, seen.price_ticks, seen.lots, max(seen.updated_ms, order.updated_ms))
-    if order.pending is not None and order.pending.kind.value == kind:
-        order.pending = None
     apply_venue_order(state, symbol, order, seen, out)
 
 
-def _ambiguous(symbol: SymbolState, order: Order, kind: str, out: Out) -> None:
+def _answers(order: Order, reply: WriteReply) -> bool:
+    """Is it the write under way that was answered? The stream may have told of an older one, and a newer have left."""
+    return order.pending is not None and order.pending.op_id == reply.op_id
+
+
+def _ambiguous(symbol: SymbolState, order: Order, kind: str, reply: WriteReply, out: Out) -> None:
     if order.state in TERMINAL:
         return
     if kind == OpKind.PLACE:
         if order.state in (OrderState.INTENT, OrderState.SENT):
             out.moved(order, OrderState.UNKNOWN, "no answer to the place")
-    elif order.pending is not None:
+    elif order.pending is not None and _answers(order, reply):
         order.pending.unknown = True
     out.touched[order.client_id] = order
     symbol.dirty = True
@@ -262,10 +273,12 @@ def _refused(state: EngineState, symbol: SymbolState, order: Order, kind: str, r
         order.amends = max(order.amends, symbol.instrument.max_amends)
     if reply.code in (VenueCode.UNKNOWN_ORDER, VenueCode.NO_SUCH_ORDER, VenueCode.AMEND_REFUSED):
         # Proves nothing by itself: frozen until the order was asked for, once every in-flight period.
-        if order.pending is not None:
+        if order.pending is not None and _answers(order, reply):
             order.pending.unknown = order.pending.refused = True
         sync.want(state.sync, QueryKind.OPEN_ORDERS, order.symbol, state.now_ms)
-    elif kind == OpKind.CANCEL and reply.outcome is WriteOutcome.REFUSED and order.pending is not None:
+    elif order.pending is None or not _answers(order, reply):
+        return
+    elif kind == OpKind.CANCEL and reply.outcome is WriteOutcome.REFUSED:
         # Repeated at once it would only meet the same overload, and eat the budget that protection lives on.
         order.pending.refused = True
         symbol.cancel_again_ms = symbol.cancel_again_ms or state.venue_ms + protect.CANCEL_REFUSED_MS
