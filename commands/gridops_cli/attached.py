@@ -31,7 +31,11 @@ def run(where: Place, words: Sequence[str], *, stop_on_exit: bool) -> None:
     from gridops.tui.attach import watch
 
     with Child(where, words) as child:
-        how = watch(where, ended=child.poll)
+        try:
+            how = watch(where, ended=child.poll)
+        except Exception:
+            _screen_failed(child, stop_on_exit=stop_on_exit)
+            raise
         if stop_on_exit and child.poll() is None:
             child.stop()
             how = "ended"
@@ -93,6 +97,16 @@ class Child:
         code = self._process.wait()
         if code:
             raise typer.Exit(code if code > 0 else 128 - code)
+
+
+def _screen_failed(child: Child, *, stop_on_exit: bool) -> None:
+    """A screen that crashed decides nothing about the engine: what was asked for at the start holds."""
+    if child.poll() is not None:
+        return
+    if stop_on_exit:
+        child.stop()
+    else:
+        render.narrate(f"the screen failed: the engine goes on (pid {child.pid}); `gridops watch` shows it again")
 
 
 def _fresh(path: Path) -> Path:

@@ -16,7 +16,8 @@ from gridops.adapters.venue_fields import VENUE_FIELDS
 from gridops.errors import ConfigError
 
 MASK = "***"
-_SHORTEST = 8
+SHORTEST = 8
+"""Characters of the shortest secret, in any spelling: a text below that holds none."""
 _TELLING = 16
 """Characters of a secret that are blanked even without its rest."""
 _MAX_TEXT = 4096
@@ -37,10 +38,10 @@ class Secrets:
 
     def register(self, secret: str) -> None:
         """Blank this string from now on. ConfigError if it is too short to tell from ordinary text."""
-        if len(secret) < _SHORTEST:
-            raise ConfigError(f"a secret of {len(secret)} characters is too short (at least {_SHORTEST})")
+        if len(secret) < SHORTEST:
+            raise ConfigError(f"a secret of {len(secret)} characters is too short (at least {SHORTEST})")
         _EVERY.setdefault(secret)
-        spellings = {form for form in _spellings(secret) if len(form) >= _SHORTEST}
+        spellings = {form for form in _spellings(secret) if len(form) >= SHORTEST}
         # Longest first: a secret that contains another must not leave its rest behind.
         self._needles = sorted({*self._needles, *spellings}, key=lambda form: (-len(form), form))
 

@@ -12,11 +12,14 @@ from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.events import Resize
+from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.widgets import Footer, Input, Sparkline, Static
+from textual.worker import WorkerFailed
 
 from gridops.domain.vocabulary import OperatorCommand
 from gridops.errors import GridopsError
+from gridops.tui.text import safe
 from gridops.tui.widgets import Page, Panel, pages
 
 if TYPE_CHECKING:
@@ -58,6 +61,8 @@ class WatchApp(App[str]):
         self._open_view = open_view
         self.view: View | None = None
         self.page = 1
+        self.crash: Exception | None = None
+        """What ended the screen without being asked to."""
         self._wanted = ""
         self._told_end = False
 
@@ -196,11 +201,28 @@ class WatchApp(App[str]):
             said = await asyncio.to_thread(view.wiring.tell, wish)
         except GridopsError as error:
             hint = f" ({error.hint})" if error.hint else ""
-            self.notify(f"{wish.command} failed: {error}{hint}", severity="error", timeout=20, markup=False)
+            self._toast(f"{wish.command} failed: {error}{hint}", "error", timeout_s=20)
             return
         word = "accepted" if said.accepted else "refused"
         text = f"{wish.command} {word}: {said.state} {said.detail}\nevidence {said.evidence.evidence_dir}"
-        self.notify(text, severity="information" if said.accepted else "warning", timeout=12, markup=False)
+        self._toast(text, "information" if said.accepted else "warning", timeout_s=12)
+
+    def _toast(self, text: str, severity: SeverityLevel, *, timeout_s: float) -> None:
+        """Say what came back from outside."""
+        self.notify(safe(text, keep="\n"), severity=severity, timeout=timeout_s, markup=False)
+
+    def _handle_exception(self, error: Exception) -> None:
+        if self.crash is None:
+            self.crash = (
+                error.error if isinstance(error, WorkerFailed) and isinstance(error.error, Exception) else error
+            )
+        super()._handle_exception(error)
+
+    def _fatal_error(self) -> None:
+        """Leave. The framework would print the crash with every local variable, and a secret among them, to the
+        terminal; whoever opened the screen raises it, and it is told like any other.
+        """
+        self._close_messages_no_wait()
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The command palette: the operator's words beside the framework's own."""

@@ -38,5 +38,12 @@ def view(place: Place, ended: Ended | None = None) -> "View":
 
 
 def watch(place: Place, *, ended: Ended | None = None) -> str:
-    """Show the screen until it is left: `detached`, or `ended` with the engine that `ended` tells the exit code of."""
-    return WatchApp(lambda: view(place, ended)).run() or "detached"
+    """Show the screen until it is left: `detached`, or `ended` with the engine that `ended` tells the exit code of.
+
+    Raises what the screen crashed of.
+    """
+    app = WatchApp(lambda: view(place, ended))
+    left = app.run()
+    if app.crash is not None:
+        raise app.crash
+    return left or "detached"

@@ -12,6 +12,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Checkbox, Input, Label, Static
 
 from gridops.domain.vocabulary import OperatorCommand
+from gridops.tui.text import safe
 from gridops.usecases.operate import Wish
 
 KILL_WORD = "KILL"
@@ -34,9 +35,9 @@ class AskWish(ModalScreen[Wish | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(id="question"):
-            yield Label(f"{self._command.upper()} · account {self._account}", id="asked")
+            yield Label(safe(f"{self._command.upper()} · account {self._account}"), id="asked")
             yield Static(_MEANING[self._command], markup=False)
-            yield Input(self._author, placeholder="author", id="author", max_length=80)
+            yield Input(safe(self._author), placeholder="author", id="author", max_length=80)
             yield Input(placeholder="reason (recorded with your name)", id="reason", max_length=500)
             if self._command is OperatorCommand.KILL:
                 yield Input(placeholder=f"type {KILL_WORD} to confirm", id="confirm")

@@ -1,6 +1,7 @@
 """Words and cells of the screen: ages, clocks, amounts, aligned columns. Plain text in, styled lines out.
 
-Whatever came from outside is stripped of control characters here; nothing is read as markup.
+Whatever came from outside is stripped of control characters and of every secret this process has met, here; nothing
+is read as markup.
 """
 
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ from decimal import Decimal
 
 from textual.content import Content
 
-from gridops.adapters.redaction import plain
+from gridops.adapters.redaction import SHORTEST, every_known, plain
 from gridops.domain.values import record
 from gridops.domain.vocabulary import FsmState
 
@@ -36,9 +37,14 @@ class Drawn:
     age_ms: int | None
 
 
+def safe(text: str, *, keep: str = "") -> str:
+    """What may stand on the screen. Secrets go first: a cut or an escape would hide one from who looks for it."""
+    return plain(every_known().redact(text) if len(text) >= SHORTEST else text, keep=keep)
+
+
 def line(*parts: Part) -> Content:
     """One line of strings and (text, style) pairs."""
-    return Content.assemble(*(plain(p) if isinstance(p, str) else (plain(p[0]), p[1]) for p in parts))
+    return Content.assemble(*(safe(p) if isinstance(p, str) else (safe(p[0]), p[1]) for p in parts))
 
 
 def columns(cells: Sequence[tuple[Part, int]]) -> Content:
@@ -46,14 +52,14 @@ def columns(cells: Sequence[tuple[Part, int]]) -> Content:
     parts: list[Part] = []
     for part, width in cells:
         text, style = part if isinstance(part, tuple) else (part, "")
-        text = plain(text)
+        text = safe(text)
         if width:
             size = abs(width)
             text = text if len(text) <= size else text[: size - 1] + "…"
             text = text.ljust(size) if width > 0 else text.rjust(size)
         parts.append((text, style) if style else text)
         parts.append(" ")
-    return line(*parts[:-1])
+    return Content.assemble(*parts[:-1])
 
 
 def state_style(state: str) -> str:

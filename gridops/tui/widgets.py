@@ -4,7 +4,7 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Sparkline, Static
 
-from gridops.tui.text import Drawn, age
+from gridops.tui.text import Drawn, age, safe
 
 
 class Panel(Static):
@@ -21,11 +21,12 @@ class Panel(Static):
     def show(self, drawn: Drawn, *, old: bool, note: str = "") -> None:
         """Draw again when something changed. `old`: nobody vouches for the data now."""
         content = Content("\n").join(drawn.lines)
-        title = f"{self._title}{note} · {age(drawn.age_ms)}"
+        title = safe(f"{self._title}{note} · {age(drawn.age_ms)}")
         self.set_class(old, "-old")
         if (content.markup, title) != self._shown:
             self._shown = (content.markup, title)
-            self.border_title = title
+            # As content: a string would be read as markup, and what is typed into the filter stands in it.
+            self.border_title = Content(title)
             self.update(content, layout=False)
 
 

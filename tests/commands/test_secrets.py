@@ -27,6 +27,9 @@ from gridops.usecases import evidence_read, fsm_show
 from tests.commands.hostile_venue import STEERING, WAYS, hostile_venue
 from tests.commands.kit import Ran, Runner, boot, said, write_journal
 from tests.commands.test_evidence_law import COMMANDS, WORDS
+from tests.commands.test_help import EVERY
+
+from gridops_cli.app import COMMANDS as TOP
 
 KEY = "canaryKEY0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQR"
 SECRET = "canarySECRET/+=0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJK"
@@ -159,13 +162,16 @@ def test_a_crash_tells_no_key_of_the_service_manager(
     assert leaks([ran.out, ran.err], empty_folder) == []
 
 
+SETTINGS = (
+    f'api_key = "{KEY}"', f'[venue]\napi_secret = "{SECRET}"', f'[grid]\nlevels = "{SECRET}"',
+    f'[grid]\n"{KEY}" = 1', f'["{SECRET}"]\na = 1', f'[venue]\nurl = "{SECRET}"', f"[venue\n{SECRET}",
+    f'[account]\nname = "{KEY}"',
+)  # fmt: skip
+
+
 def test_no_setting_repeats_a_secret(cli: Runner, empty_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = empty_folder / "gridops.toml"
-    for body in (
-        f'api_key = "{KEY}"', f'[venue]\napi_secret = "{SECRET}"', f'[grid]\nlevels = "{SECRET}"',
-        f'[grid]\n"{KEY}" = 1', f'["{SECRET}"]\na = 1', f'[venue]\nurl = "{SECRET}"', f"[venue\n{SECRET}",
-        f'[account]\nname = "{KEY}"',
-    ):  # fmt: skip
+    for body in SETTINGS:
         file.write_text(body)
         for words in (["config", "check"], ["config", "show"], ["fsm", "show"], ["doctor"], ["run", "--headless"]):
             ran = cli(*words)
@@ -193,11 +199,22 @@ def test_without_a_disk_nothing_is_told_either(cli: Runner, monkeypatch: pytest.
             assert leaks([ran.out, ran.err], tmp_path) == [], words
 
 
+PASTED = (
+    ["fsm", "pause", "--reason", KEY], ["kill", "--reason", SECRET], ["runbook", KEY], ["replay", SECRET],
+    ["evidence", "show", KEY], ["drill", "run", KEY], [SECRET], ["--home", KEY, "fsm", "show"],
+)  # fmt: skip
+
+
+def test_every_command_and_enough_ways_of_failing_are_tried() -> None:
+    """What is left out of the commands only holds commands; each table below is a list of different failures."""
+    for path in set(EVERY) - set(COMMANDS):
+        assert any(each[: len(path)] == path and len(each) > len(path) for each in COMMANDS), path
+    assert {path[0] for path in COMMANDS} == set(TOP), "a command that is not tried"
+    assert len(WAYS) + len(CRASHES) + len(SETTINGS) + len(PASTED) >= 30
+
+
 def test_words_of_an_operator_are_kept_without_the_secret_in_them(cli: Runner, home: Home, empty_folder: Path) -> None:
-    for words in (
-        ["fsm", "pause", "--reason", KEY], ["kill", "--reason", SECRET], ["runbook", KEY], ["replay", SECRET],
-        ["evidence", "show", KEY], ["drill", "run", KEY], [SECRET], ["--home", KEY, "fsm", "show"],
-    ):  # fmt: skip
+    for words in PASTED:
         ran = cli(*words)
         assert leaks([ran.out, ran.err], empty_folder) == [], words
 

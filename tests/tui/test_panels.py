@@ -13,9 +13,11 @@ from gridops.tui.model import Model
 from gridops.tui.panels import ladder, lifecycle, risk, vitals
 from gridops.tui.panels.scene import Scene
 from gridops.tui.text import Drawn, age, amount, bar, columns, line, signed, state_style
+from gridops.tui.widgets import Panel
 from gridops.usecases.liveness import Process
 from tests.runtime.engine_kit import SYMBOL, Desk
 from tests.tui.kit import AFTER_MS, fill, folded, pulse, quoting, say, story
+from textual.content import Content
 
 
 def scene(desk: Desk, *, width: int = 78, height: int = 30, live: bool = True, after_ms: int = AFTER_MS) -> Scene:
@@ -27,6 +29,14 @@ def scene(desk: Desk, *, width: int = 78, height: int = 30, live: bool = True, a
 
 def words(drawn: Drawn) -> str:
     return "\n".join(each.plain for each in drawn.lines)
+
+
+def test_what_is_typed_into_the_filter_is_no_markup_of_the_title() -> None:
+    panel = Panel("log", id="log")
+    for typed in ("[/x]", "[red]", "[@click=app.quit]q[/]"):
+        panel.show(Drawn(lines=(), age_ms=100), old=False, note=f" holding {typed!r}")
+        assert isinstance(panel.border_title, str)
+        assert Content.from_markup(panel.border_title).plain == f"log holding {typed!r} · 0.1 s"
 
 
 def test_state_says_why_and_since_when() -> None:
