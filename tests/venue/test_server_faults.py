@@ -226,6 +226,19 @@ async def test_a_scheduled_action_comes_at_its_time() -> None:
         assert venue.floor.clock.skew_ms == 5_000
 
 
+async def test_a_skewed_clock_is_told_and_leaves_the_stamps_of_events_alone() -> None:
+    async with bench() as venue, venue.session.ws_connect(venue.ws + "/public/ws") as socket:
+        await subscribed(venue, socket)
+        await venue.control("fault", verb="clock.skew", ms=5_000)
+        told_ms = (await venue.raw("GET", "/fapi/v1/time")).json["serverTime"]
+        now_ms = venue.floor.clock.now_ms()
+        assert 0 <= now_ms + 5_000 - told_ms < 2_000
+        venue.core.emit("btcusdt@trade", {"e": "trade", "t": 1, "E": now_ms, "T": now_ms})
+        venue.floor.publish()
+        seen = json.loads((await socket.receive(5)).data)
+        assert (seen["E"], seen["T"]) == (now_ms, now_ms)
+
+
 async def test_the_listen_key_is_left_alone_without_an_account_match() -> None:
     async with bench() as venue:
         first = (await venue.raw("POST", "/fapi/v1/listenKey", "", {"X-MBX-APIKEY": KEY})).json

@@ -1,7 +1,10 @@
 """The venue's protocol clock: real time, or a clock that only the control port moves.
 
-Sits under everything on the wire. `skew_ms` shifts only what the wire shows and checks (server time, timestamps),
-never the core's own time; it refuses to run backwards.
+Sits under everything on the wire. `skew_ms` shifts only what the venue says of its own clock (`serverTime`) and judges
+requests by (`timestamp`), never the core's own time nor the stamps of events and orders. A client that is told a time
+ahead of those stamps has to take its data for old: that is what this fault is for. A client's clock that is wrong is
+another fault, in which every stamp stays true; a venue cannot bring it about, the simulation does. The core's time
+refuses to run backwards, and so its stamps never do.
 """
 
 import time
