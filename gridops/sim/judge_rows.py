@@ -286,9 +286,12 @@ class RowJudge:
             if op.client_id in self._orders or op.client_id in self._wanted:
                 self._say("I-02", f"{op.client_id} was minted before")
             self._wanted[op.client_id] = asked
-            side = sum(there[1] is op.side for there in self._wanted.values())
-            if self._levels and side > self._levels:
-                self._say("I-05", f"{op.client_id} is order {side} of its side, live or in doubt: more than levels")
+            self._one_per_level(op)
+
+    def _one_per_level(self, op: effects.WireOp) -> None:
+        side = sum(there[1] is op.side for there in self._wanted.values())
+        if self._levels and side > self._levels:
+            self._say("I-05", f"{op.client_id} is order {side} of its side, live or in doubt: more than levels")
 
     def _fill(self, fill: Fill) -> None:
         if fill.lots <= 0 or fill.price_ticks <= 0 or not fill.fee.is_finite():

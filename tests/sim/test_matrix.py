@@ -50,6 +50,7 @@ class MatrixStage(Stage):
 def stage_with_position() -> MatrixStage:
     stage = MatrixStage(17, rules=STAYS)
     stage.judge._one_per_level = lambda order: None  # type: ignore[method-assign]
+    stage.judge.rows._one_per_level = lambda op: None  # type: ignore[method-assign]
     stage.begin()
     params = {
         "symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": stage.grid.quantity.text(HELD_LOTS),
