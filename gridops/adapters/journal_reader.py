@@ -32,8 +32,6 @@ _BUSY_MS = 1_000
 _ATTEMPTS = 5
 _PAUSE_S = 0.05
 _PAGE = 1_000
-_MAPPED = 1 << 40
-"""Bytes of a file that may be mapped; SQLite has a limit of its own below it."""
 _STEP = "SELECT seq, wall_ms, kind, body FROM steps"
 _ORDER = """SELECT client_id, symbol, side, state, price_ticks, lots, filled_lots, venue_id, level, epoch, seq
             FROM orders"""
@@ -95,13 +93,6 @@ class JournalReader:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-    def map_file(self) -> None:
-        """Read through the machine's own file cache, without a copy of each page: for a process of its own.
-
-        A file that is cut short beneath it ends the process, so nobody else should.
-        """
-        self._connection.pragma("mmap_size", _MAPPED)
 
     def close(self) -> None:
         """Let the file go. Idempotent."""

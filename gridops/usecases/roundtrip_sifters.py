@@ -128,7 +128,6 @@ def _whole(pipe: IO[bytes], size: int) -> bytes:
 def serve(path: Path, questions: IO[bytes], answers: IO[bytes]) -> None:
     """Answer questions until there are none. JournalError when the journal cannot be read."""
     with JournalReader(path) as journal:
-        journal.map_file()
         for line in questions:
             start, stop = map(int, line.split())
             body = encode(list(_here(journal, start, stop)))
