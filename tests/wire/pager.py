@@ -66,16 +66,19 @@ class Receiver:
 
 
 class Pager:
-    """`targets`: scrape job -> (port, path)."""
+    """`targets`: scrape job -> (port, path). `scrape_s` is the interval, and how long one scrape may take.
 
-    def __init__(self, folder: Path, targets: Mapping[str, tuple[int, str]]) -> None:
+    A scrape that fails begins the `for` of every alert on it anew: who waits for minutes asks more patiently.
+    """
+
+    def __init__(self, folder: Path, targets: Mapping[str, tuple[int, str]], scrape_s: int = 1) -> None:
         programs = tool("prometheus"), tool("prometheus-alertmanager")
         folder.mkdir()
         self.receiver = Receiver()
         self.port, manager = free_port(), free_port()
         (folder / "rules.yml").write_text(re.sub(r"interval: \d+s", "interval: 1s", RULES.read_text("utf-8")), "utf-8")
         (folder / "alertmanager.yml").write_text(_manager(self.receiver.port), "utf-8")
-        (folder / "prometheus.yml").write_text(_prometheus(manager, targets), "utf-8")
+        (folder / "prometheus.yml").write_text(_prometheus(manager, targets, scrape_s), "utf-8")
         self._logs = [(folder / f"{name}.log").open("wb") for name in ("prometheus", "alertmanager")]
         self._processes = [
             subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
@@ -163,9 +166,9 @@ def _manager(port: int) -> str:
     )
 
 
-def _prometheus(manager: int, targets: Mapping[str, tuple[int, str]]) -> str:
+def _prometheus(manager: int, targets: Mapping[str, tuple[int, str]], scrape_s: int) -> str:
     lines = [
-        "global: {scrape_interval: 1s, scrape_timeout: 900ms, evaluation_interval: 1s}",
+        f"global: {{scrape_interval: {scrape_s}s, scrape_timeout: {scrape_s * 900}ms, evaluation_interval: 1s}}",
         "rule_files: [rules.yml]",
         f"alerting: {{alertmanagers: [{{static_configs: [{{targets: ['127.0.0.1:{manager}']}}]}}]}}",
         "scrape_configs:",

@@ -168,7 +168,7 @@ def _line(alert: dict[str, Any], series: dict[str, Any], phase: str, counts: dic
 def test_every_alert_that_wakes_somebody_reaches_them(tmp_path: Path) -> None:
     """The critical ones and the pages, from a scrape that shows what their proofs show."""
     loud = {name for name, alert in BY_NAME.items() if alert["severity"] != "warn" and name not in HIDDEN}
-    with exposed() as port, Pager(tmp_path / "pager", {name: (port, f"/{name}") for name in sorted(loud)}) as pager:
+    with exposed() as port, Pager(tmp_path / "pager", {name: (port, f"/{name}") for name in sorted(loud)}, 5) as pager:
         took = pager.wait_page(loud, 240)
         print(f"{len(took)} pages, s: {took}")
         for name in sorted(loud):
