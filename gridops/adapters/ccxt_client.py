@@ -60,7 +60,7 @@ class VenueSettings:
 class Reply:
     """What came back of one REST call, raw. `status` 0: no complete answer arrived, `failure` says why."""
 
-    __slots__ = ("body", "failure", "headers", "payload", "status")
+    __slots__ = ("body", "failure", "headers", "payload", "refused", "status")
 
     def __init__(self) -> None:
         self.status = 0
@@ -68,6 +68,8 @@ class Reply:
         self.body = ""
         self.payload: object = None
         self.failure = ""
+        self.refused = ""
+        """Why nothing left this process; empty when something did."""
 
     def header(self, name: str) -> str:
         """A response header, whatever the case it was sent in; empty when absent."""

@@ -14,6 +14,7 @@ import msgspec
 from gridops.adapters import venue_orders, venue_parse
 from gridops.adapters.ccxt_client import Reply, VenueSettings
 from gridops.adapters.clock import Clock
+from gridops.adapters.last_look import Objection
 from gridops.adapters.market_stream import MarketStreams, market_sockets
 from gridops.adapters.owed_reports import OwedReports
 from gridops.adapters.redaction import Secrets, scrub
@@ -102,7 +103,7 @@ class CcxtVenue:
         except (ReadFailed, Malformed) as error:
             raise VenueUnavailable(f"no leverage: {self._wire.clean(str(error))}") from None
 
-    async def send(self, effect: Send) -> None:
+    async def send(self, effect: Send, refusal: Objection = lambda: "") -> None:
         """Execute the operations; one WriteReply each, also when this task is cancelled."""
         grid = self._grids.get(effect.symbol)
         now_ms = self._venue_ms()
@@ -113,7 +114,7 @@ class CcxtVenue:
         waiting = list(venue_orders.calls(effect.ops, grid))
         try:
             while waiting:
-                await self._execute(waiting.pop(0))
+                await self._execute(waiting.pop(0), refusal)
         finally:
             for call in waiting:
                 nothing = venue_orders.denied(VenueCode.OTHER, "cancelled before it left")
@@ -154,12 +155,15 @@ class CcxtVenue:
             self._market.stop()
         await self._wire.close()
 
-    async def _execute(self, call: Call) -> None:
+    async def _execute(self, call: Call, refusal: Objection) -> None:
         started_ms, began_ns = self._venue_ms(), self._clock.boot_ns()
         results = [venue_orders.unknown(VenueCode.TIMEOUT, "cancelled")] * len(call.ops)
         try:
-            reply = await self._wire.call(call.endpoint, call.params)
-            results = venue_orders.results(call, reply, self._grids, self._wire.clean)
+            reply = await self._wire.call(call.endpoint, call.params, refusal)
+            if reply.refused:
+                results = [venue_orders.denied(VenueCode.OTHER, reply.refused)] * len(call.ops)
+            else:
+                results = venue_orders.results(call, reply, self._grids, self._wire.clean)
         finally:
             if any(_owes(op, result) for op, result in zip(call.ops, results, strict=True)):
                 self._owed.wrote(began_ns)

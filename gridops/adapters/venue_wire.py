@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from gridops.adapters import ccxt_client
+from gridops.adapters import ccxt_client, last_look
 from gridops.adapters.ccxt_client import Reply, VenueSettings
 from gridops.adapters.clock import Clock
 from gridops.adapters.redaction import Secrets, every_known, plain
@@ -41,6 +41,7 @@ class Wire:
             self._exchange = ccxt_client.build(self._settings)
             self._exchange.open()
             _forbid_silent_repeats(self._exchange.session)
+            last_look.watch(self._exchange.session)
         return self._exchange
 
     def clean(self, text: str) -> str:
@@ -51,15 +52,21 @@ class Wire:
         """Sign with local time plus this."""
         self.exchange.options["timeDifference"] = -offset_ms
 
-    async def call(self, endpoint: str, params: dict[str, Any] | None = None) -> Reply:
-        """One implicit endpoint, called once. Never raises but when cancelled: the Reply says what came back."""
+    async def call(
+        self, endpoint: str, params: dict[str, Any] | None = None, refusal: last_look.Objection = lambda: ""
+    ) -> Reply:
+        """One implicit endpoint, called once. Never raises but when cancelled: the Reply says what came back.
+
+        `refusal` is asked when a body is about to be written; with a reason nothing leaves, and `refused` holds it.
+        """
         method = getattr(self.exchange, endpoint)
-        with ccxt_client.recording() as reply:
+        with ccxt_client.recording() as reply, last_look.asking(refusal) as look:
             try:
                 await method(params or {})
             except Exception as error:
                 # Decided on the raw reply; the exception's class depends on the URL and its text holds the signature.
                 reply.failure = type(error).__name__
+        reply.refused = look.why
         if reply.status:
             self._on_reply(reply)
         return reply

@@ -82,6 +82,10 @@ class Outbox:
         allowed = self._allowed(send, state)
         return _only(send, allowed) if allowed else None
 
+    def refusal(self, send: Send, state: EngineState) -> str:
+        """Why none of a send may leave any more; empty while all of it may."""
+        return next(filter(None, (self._refusal(send, op, state) for op in send.ops)), "")
+
     def _settle(self, sends: list[Send], token: Token, body: bytes, state: EngineState) -> None:
         for send in sends:
             if token.error is None:

@@ -1,6 +1,6 @@
 """What the live loop needs from outside, besides the journal. Adapters and fakes implement these."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from gridops.domain.effects import Query, Send, WriteBundle
@@ -22,7 +22,10 @@ class Venue(Protocol):
 
     @property
     def clock_offset_ms(self) -> int: ...
-    async def send(self, effect: Send) -> None: ...
+    async def send(self, effect: Send, refusal: Callable[[], str]) -> None:
+        """`refusal` is asked at the last moment before bytes leave; with a reason nothing does, and it is DENIED."""
+        ...
+
     async def query(self, effect: Query) -> None: ...
 
 

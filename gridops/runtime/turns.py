@@ -115,7 +115,7 @@ class Turns:
         """A kill, a new state or a stop may have come between the release and this task's turn: ask once more."""
         allowed = self.outbox.leaving(send, self.engine.state)
         if allowed is not None:
-            await self._venue.send(allowed)
+            await self._venue.send(allowed, lambda: self.outbox.refusal(allowed, self.engine.state))
 
     def _due(self) -> bool:
         wake = self.engine.wake_at_ms

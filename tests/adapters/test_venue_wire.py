@@ -196,6 +196,32 @@ async def test_no_layer_repeats_a_write_whose_connection_broke(session: Session)
     assert requests_of(session, "DELETE", "/fapi/v1/order") == deletes + 1
 
 
+@pytest.mark.parametrize("legs", [1, 3])
+@pytest.mark.parametrize("dialled", [True, False])
+async def test_what_is_refused_while_its_body_is_about_to_be_written_never_leaves(
+    session: Session, *, dialled: bool, legs: int
+) -> None:
+    """Also when the connection is still being dialled; and nothing is in doubt afterwards."""
+    price = await far_bid(session)
+    if not dialled:
+        await session.venue._wire.close()
+    path = "/fapi/v1/order" if legs == 1 else "/fapi/v1/batchOrders"
+    before, why = requests_of(session, "POST", path), "killed" if dialled else ""
+    effect = send(*[op(140 + n, price_ticks=price - n) for n in range(legs)])
+    work = asyncio.ensure_future(session.venue.send(effect, lambda: why))
+    await asyncio.sleep(0)
+    why = "killed"
+    await work
+    told = session.inputs.of(WriteReply)
+    assert [(each.outcome, each.detail) for each in told] == [(WriteOutcome.DENIED, "killed")] * legs
+    await asyncio.sleep(0.1)
+    assert requests_of(session, "POST", path) == before
+    why = ""
+    await session.venue.send(effect, lambda: why)
+    assert {each.outcome for each in session.inputs.of(WriteReply)[legs:]} == {WriteOutcome.CONFIRMED}
+    assert requests_of(session, "POST", path) == before + 1
+
+
 async def test_a_cancelled_send_answers_for_every_operation(session: Session) -> None:
     price = await far_bid(session)
     session.handle.fault("rest.delay_resp", n=1, selector={"path": "/fapi/v1/batchOrders"}, args={"ms": 900})

@@ -110,7 +110,7 @@ def test_a_place_whose_kill_is_taken_before_its_task_runs_never_leaves(idle: Idl
     left: list[Send] = []
 
     class Line:
-        async def send(self, effect: Send) -> None:
+        async def send(self, effect: Send, _: object) -> None:
             left.append(effect)
 
     idle.spawn = tasks.append  # type: ignore[method-assign, assignment]
