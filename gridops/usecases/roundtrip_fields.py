@@ -1,7 +1,8 @@
 """The few fields of journaled rows that accounting wants, so that no other part of a row is ever loaded.
 
 Beside `roundtrip_read`, which folds them. Amounts stay text until they become whole 1e-8: a million decimals would be
-made only to be taken apart again. It knows shapes and no meaning.
+made only to be taken apart again. What there are millions of is told to the collector as free of cycles. It knows
+shapes and no meaning.
 """
 
 import re
@@ -26,7 +27,7 @@ class Row(msgspec.Struct, array_like=True):
     records: list[tuple[str, msgspec.Raw]]
 
 
-class View(msgspec.Struct):
+class View(msgspec.Struct, gc=False):
     symbol: str
     bid_ticks: int
     ask_ticks: int
@@ -47,7 +48,7 @@ class Boot(msgspec.Struct):
     instruments: list[Instrument]
 
 
-class Fill(msgspec.Struct):
+class Fill(msgspec.Struct, gc=False):
     symbol: str
     trade_id: int
     client_id: str
@@ -64,7 +65,7 @@ class Fill(msgspec.Struct):
     intended_ticks: int
 
 
-class Filled(msgspec.Struct):
+class Filled(msgspec.Struct, gc=False):
     fill: Fill
     position_lots: int
 
@@ -103,7 +104,7 @@ class Balance(msgspec.Struct):
     wallet: str
 
 
-class Income(msgspec.Struct):
+class Income(msgspec.Struct, gc=False):
     income_type: str
     tran_id: str
     symbol: str
