@@ -11,10 +11,12 @@ import pytest
 from gridops.adapters.home import Home, Located
 from gridops.decide import roundtrip_totals
 from gridops.decide.roundtrip_totals import KEYS
+from gridops.domain.vocabulary import Side
 from gridops.usecases import roundtrip, roundtrip_add
 from gridops.usecases.place import Place
 from gridops.usecases.roundtrip import Report, Wanted
 from tests.usecases import roundtrip_journal as kit
+from tests.usecases.roundtrip_journal import OPENING, START_MS, SYMBOLS, Story, boot
 from tests.usecases.test_roundtrip_sift import _busy
 
 
@@ -55,12 +57,34 @@ def test_two_processes_count_what_one_counts(
         return fork()
 
     monkeypatch.setattr(roundtrip_add, "WORTH_IT", 1)
-    # Also where it begins with rows that turn out to be newer than the compared moment.
-    monkeypatch.setattr(roundtrip_add, "_AHEAD", (0.58, 0.1, 1.0)[seed % 3])
     monkeypatch.setattr(os, "fork", forking)
     _, shared = _told(place, wanted)
     assert shared == alone
     assert forks or found.totals["episode"].trips < 3
+
+
+def test_rows_counted_ahead_that_are_newer_than_the_compared_moment_are_counted_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    story, at, symbol = Story(), START_MS, SYMBOLS[0]
+    story.say(at, boot(1))
+    story.read(at + 1_000, OPENING)
+    for trade in range(1, 61):
+        at += 2_000
+        story.fill(at, symbol, trade, (Side.SELL, Side.BUY)[trade % 2], 600_000 + trade, 1, 1)
+        if trade == 20:
+            story.read(at + 10_000)
+            story.income(at + 20_000)
+            at += 100_000
+    home = Home(tmp_path / "home")
+    home.ensure()
+    kit.write(home.journal("paper"), story.rows)
+    place = Place(located=Located(home=home, source="option"), account="paper", config=None, evidence_root=tmp_path)
+    found, alone = _told(place, Wanted(rates={}))
+    assert [law.ok for law in found.law] == [True]
+    assert found.law[0].closed_net != found.totals["rung"].net
+    monkeypatch.setattr(roundtrip_add, "WORTH_IT", 1)
+    assert _told(place, Wanted(rates={}))[1] == alone
 
 
 @pytest.mark.parametrize("how", ["no process", "no answer"])
