@@ -1,6 +1,7 @@
 """Panels of the ladder: working orders against what was last decided for each rung, and the router's decisions."""
 
 from decimal import Decimal
+from itertools import islice
 
 from textual.content import Content
 
@@ -136,7 +137,9 @@ def decisions(scene: Scene) -> Drawn:
     newest = history.decisions[-1]
     lines = [_totals(scene)] if scene.height > 4 else []
     lines += _newest_why(scene, newest) if scene.height > _ROOM_FOR_WHY else []
-    lines += [_decision(scene, entry) for entry in reversed(history.decisions)][: scene.height]
+    # Only what has room is made: the ring holds many screens of decisions, and this is drawn five times a second.
+    room = max(0, scene.height - len(lines))
+    lines += [_decision(scene, entry) for entry in islice(reversed(history.decisions), room)]
     return Drawn(lines=tuple(lines[: scene.height]), age_ms=since(newest.at_ms, scene.now_ms))
 
 
