@@ -119,6 +119,7 @@ async def test_no_page_prompt_or_toast_shows_one(stage: Stage, monkeypatch: pyte
         await until(pilot, "no journal ***")
         await until(pilot, "this panel failed: RuntimeError: ***")
         await looked(pilot, 12)
+        await pilot.resize_terminal(100, 24)
         assert app.view is not None
         for tell, word in ((answered, "pause accepted"), (refused, "pause failed")):
             app.view.wiring = replace(app.view.wiring, tell=tell)
@@ -127,7 +128,7 @@ async def test_no_page_prompt_or_toast_shows_one(stage: Stage, monkeypatch: pyte
             await looked(pilot, 2)
             await pilot.press("x", "enter")
             await until(pilot, word)
-            await looked(pilot, 14)
+            await looked(pilot, 4)
 
 
 def broken(_: Scene) -> Drawn:
