@@ -4,6 +4,7 @@ The stream often tells of an amend before its request is answered, and a newer o
 """
 
 from collections.abc import Callable
+from decimal import Decimal
 
 import pytest
 from gridops.domain.effects import Send, WireOp
@@ -18,8 +19,8 @@ def _amendment(desk: Desk, seen: VenueOrder) -> OrderReport:
     return OrderReport(
         client_id=seen.client_id, venue_id=seen.venue_id, symbol=SYMBOL, side=seen.side, execution="AMENDMENT",
         status="NEW", price_ticks=seen.price_ticks, lots=seen.lots, filled_lots=0, last_lots=0, last_ticks=0,
-        trade_id=0, fee=None, fee_asset="", realised=None, maker=False, reduce_only=False, order_type="LIMIT",
-        tif="GTX", event_ms=seen.updated_ms, trade_ms=seen.updated_ms,
+        trade_id=0, fee=Decimal(0), fee_asset="", realised=Decimal(0), maker=False, reduce_only=False,
+        order_type="LIMIT", tif="GTX", event_ms=seen.updated_ms, trade_ms=seen.updated_ms,
     )  # fmt: skip
 
 
