@@ -103,6 +103,8 @@ BEYOND: dict[str, str] = {
     "roundtrip_file.__exit__ replace": "a command of its own",
     "roundtrip_file.__exit__ unlink": "as above",
     "roundtrip_file.write_text replace": "as above",
+    "roundtrip_parquet.__exit__ replace": "as above",
+    "roundtrip_parquet.__exit__ unlink": "as above",
 }
 """Site -> why these scenes do not reach it."""
 WHY_NOT_IN_EVERY_STATE = """
