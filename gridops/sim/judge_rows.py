@@ -125,7 +125,12 @@ class RowJudge:
         self._levels = 0
         """Of a side, by the rules of the newest run; 0 = not said yet."""
         self._known: set[QueryKind] = set()
-        """Reads that answered since the run began or the user stream was lost."""
+        """Reads that answered since the run began or the user stream came back from an outage that counts."""
+        self._user_up = False
+        self._down_ns = 0
+        """Boot time at which the user stream went down; 0 = it was never up in this run."""
+        self._outage_ns = 0
+        """How long it may be down before trust is lost, by the rules of the newest run."""
         self._lease_held = True
         self.evidence_alert = False
         """Does the journal say that evidence cannot be written?"""
@@ -179,7 +184,7 @@ class RowJudge:
                 if min(figures) < 0 or max(figures) >= _BEYOND:
                     self._say("I-30", f"a market view with an impossible figure was taken in: {figures}")
             case events.StreamChanged() if event.stream is Stream.USER:
-                self._known.clear()
+                self._heard(event.up)
             case events.QueryReply() if event.ok:
                 self._known.add(event.kind)
             case events.LeaseSeen():
@@ -191,11 +196,20 @@ class RowJudge:
                 if self._intents.get(event.op_id, _INCREASE) != _INCREASE and gate in _NOT_FOR_PROTECTION:
                     self._say("I-11", f"gate {gate} stopped a {self._intents[event.op_id]} at the last hop")
 
+    def _heard(self, up: bool) -> None:
+        """Reads are older than a silence that costs trust; a shorter one is made good by what is asked after it."""
+        if up and not self._user_up and (not self._down_ns or self._boot_ns - self._down_ns >= self._outage_ns):
+            self._known.clear()
+        if self._user_up and not up:
+            self._down_ns = self._boot_ns
+        self._user_up = up
+
     def _booted(self, boot: events.Boot) -> None:
         self._identity = (boot.account, boot.fingerprint, str(boot.live), boot.config_hash, boot.build)
         self._levels = boot.rules.grid.levels
         self._lease_held = True
         self._known.clear()
+        self._user_up, self._down_ns, self._outage_ns = False, 0, boot.rules.health.user_stale_ms * 1_000_000
         for each in boot.instruments[:1]:
             self.trips.unit, self.trips.asset = each.unit, each.settle_asset
         if boot.armed and not self._bound:
