@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 from gridops.domain.effects import Effect, LatchKill, Query, Send, WireOp
 from gridops.domain.events import BudgetSeen, OperatorInput, QueryReply, Woke
+from gridops.domain.orders import PendingWrite
 from gridops.domain.records import ConditionEdge, Transition
 from gridops.domain.vocabulary import (
     FsmReason,
@@ -75,6 +76,15 @@ def test_orders_the_venue_says_are_gone_are_asked_for_and_degrade_only_when_noth
     for _ in range(16):
         desk.view(after_ms=1_000)
     assert _doubts(desk) == [FsmReason.ORDERS_UNKNOWN]
+
+
+def test_a_refused_cancel_tells_nothing_of_an_order_that_was_never_answered_for() -> None:
+    desk = Desk()
+    desk.up()
+    for number, order in enumerate(list(desk.orders.values())[:3]):
+        order.state = OrderState.UNKNOWN
+        order.pending = PendingWrite(number, OpKind.CANCEL, desk.venue_ms, 0, 0, unknown=True, refused=True)
+    assert facts.gather(desk.state).orders_unknown == 3
 
 
 def test_three_writes_without_an_answer_degrade_at_once() -> None:

@@ -1,6 +1,6 @@
 """What a loop takes in when it does not keep up, and what it makes of a disk that says nothing."""
 
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
@@ -107,11 +107,11 @@ def test_the_disk_is_not_blamed_for_a_stop_of_the_process(idle: Idle, stub: Stub
 def test_a_place_whose_kill_is_taken_before_its_task_runs_never_leaves(idle: Idle, *, killed: bool) -> None:
     """One look at the queue takes a commit and a kill; the tasks run after it."""
     tasks: list[Coroutine[Any, Any, None]] = []
-    left: list[Send] = []
+    left: list[tuple[Send, Callable[[], str]]] = []
 
     class Line:
-        async def send(self, effect: Send, _: object) -> None:
-            left.append(effect)
+        async def send(self, effect: Send, refusal: Callable[[], str]) -> None:
+            left.append((effect, refusal))
 
     idle.spawn = tasks.append  # type: ignore[method-assign, assignment]
     idle._venue = Line()  # type: ignore[assignment]
@@ -123,6 +123,10 @@ def test_a_place_whose_kill_is_taken_before_its_task_runs_never_leaves(idle: Idl
     (task,) = tasks
     with pytest.raises(StopIteration):
         task.send(None)
-    assert left == ([] if killed else [place])
     denied = [each.outcome for each in idle.told() if isinstance(each, WriteReply)]
     assert denied == ([WriteOutcome.DENIED] if killed else [])
+    assert [effect for effect, _ in left] == ([] if killed else [place])
+    for _, refusal in left:
+        assert refusal() == ""
+        state.fsm.state, state.fsm.epoch = FsmState.EMERGENCY, place.state_epoch + 1
+        assert refusal(), "a kill while the connection is dialled is not asked about"

@@ -313,6 +313,28 @@ def _active_without_trades(tape: Tape) -> None:
             return
 
 
+def _active_on_reads_from_before_an_outage(tape: Tape) -> None:
+    """The private stream was away for long enough to cost trust, and the trades were not read again."""
+    user = [
+        i for i in tape.of("row") if tape.row(i)[_KIND] == "StreamChanged" and tape.row(i)[_EVENT]["stream"] == "user"
+    ]
+    down, up = user[-2:]
+    back_ns = tape.row(up)[0]["boot_ns"]
+    views = [i for i in tape.of("row") if i < down and tape.row(i)[_KIND] == "ViewChanged"]
+    sooner = next(i for i in reversed(views) if tape.row(i)[0]["boot_ns"] <= back_ns - 5_000_000_000)
+    body = tape.row(sooner)
+    body[_KIND], body[_EVENT] = "StreamChanged", tape.row(down)[_EVENT]
+    tape.put_row(sooner, body)
+    for index in [i for i in tape.of("row") if i > up]:
+        body = tape.row(index)
+        if body[_KIND] == "QueryReply" and body[_EVENT]["kind"] == "trades":
+            body[_EVENT]["ok"] = False
+            tape.put_row(index, body)
+        if any(said[0] == "Transition" and said[1]["to_state"] == "ACTIVE" for said in body[_RECORDS]):
+            tape.cut_after(index)
+            return
+
+
 def _active_without_the_lease(tape: Tape) -> None:
     boots = [i for i in tape.of("row") if tape.heard[i].said[0].kind == "Boot"]
     after = next(i for i in tape.of("row") if i > boots[0] and tape.heard[i].said[0].kind == "ViewChanged")
@@ -412,6 +434,7 @@ ON_THE_TAPE: dict[str, Plant] = {
 MORE: tuple[tuple[str, Plant], ...] = (
     ("I-05", _one_place_too_many),
     ("I-16", _active_without_trades),
+    ("I-16", _active_on_reads_from_before_an_outage),
     ("I-16", _active_without_the_lease),
     ("I-16", _active_and_deaf),
     ("I-22", _trip_lost),
