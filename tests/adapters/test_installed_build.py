@@ -1,5 +1,7 @@
 """A start is refused on a build that is mixed, changed, incomplete, shadowed or of another version."""
 
+import os
+import subprocess
 import sys
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
@@ -8,9 +10,7 @@ from pathlib import Path
 
 import pytest
 from gridops import __version__
-from gridops.adapters import installed_build
 from gridops.adapters.installed_build import wrong_part
-from gridops.errors import Refused
 
 FILES = {"gridops/__init__.py": b"one\n", "gridops/decide/grid.py": b"two\n", "gridops_cli/app.py": b"three\n"}
 
@@ -37,10 +37,21 @@ def test_an_installation_as_it_was_made_is_right(site: Path) -> None:
     assert wrong_part(site) == ""
 
 
-def test_a_start_is_refused_with_what_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(installed_build, "wrong_part", lambda: "gridops/x.py is missing")
-    with pytest.raises(Refused, match=r"not the installed build: gridops/x\.py is missing"):
-        installed_build.check()
+def test_a_start_is_refused_with_what_is_wrong(tmp_path: Path) -> None:
+    """The command itself: an installation of another version stands in front."""
+    about = tmp_path / "gridops_cli-9.9.9.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: gridops-cli\nVersion: 9.9.9\n")
+    home = tmp_path / "home"
+    ran = subprocess.run(
+        [sys.executable, "-m", "gridops_cli", "run", "--headless", "--duration", "1s", "--home", str(home)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}, cwd=tmp_path,
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert ran.returncode == 4, ran.stderr
+    assert f"version 9.9.9 is installed, and version {__version__} runs" in ran.stderr
+    assert "error: " in ran.stderr and "hint: " in ran.stderr and "Traceback" not in ran.stderr
+    assert not home.exists()
 
 
 @pytest.mark.parametrize(

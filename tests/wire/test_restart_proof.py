@@ -65,3 +65,4 @@ def test_without_a_person_it_takes_a_word(tmp_path: Path) -> None:
     with Bench(tmp_path) as bench:
         ran = proof(bench, "--yes", "--duration", "5s")
         assert ran.code == ExitCode.OK and "dry run" in ran.err and "net of fees" in ran.out
+        assert list((bench.home / "cache").glob("*.settings.json")), "the run noted no settings for triage"
