@@ -48,6 +48,7 @@ class DiskTroubles:
         self, scheduler: Scheduler, disk: Disk, evidence: SimEvidence, tell: Callable[[SinkReport], bool]
     ) -> None:
         self._scheduler, self._disk, self._evidence, self._tell = scheduler, disk, evidence, tell
+        self._room = True
 
     def strike(self, name: str, chance: Random) -> None:
         """`disk_fails`, `disk_slow`, `disk_full` or `disk_no_evidence`."""
@@ -67,12 +68,12 @@ class DiskTroubles:
 
     def _full(self, chance: Random) -> None:
         """The gauge tells first; the disk fills up unless somebody makes room before."""
-        self._gauge(False)
+        self._gauged(False)
         fills_ns, room_ns = chance.randint(1, 60) * SECOND, chance.randint(2, 120) * SECOND
         if fills_ns < room_ns:
             self._scheduler.after(fills_ns, self._fill)
         self._scheduler.after(room_ns, self.well)
-        self._scheduler.after(room_ns + SECOND, lambda: self._gauge(True))
+        self._scheduler.after(room_ns + SECOND, lambda: self._gauged(True))
 
     def _no_evidence(self, chance: Random) -> None:
         self._evidence.failing = True
@@ -84,10 +85,14 @@ class DiskTroubles:
     def _fill(self) -> None:
         self._disk.failing = True
 
-    def _gauge(self, ok: bool) -> None:
-        """A process that begins looks by itself, a while later."""
-        if not self._tell(SinkReport(sink="disk", ok=ok, detail="free space")):
-            self._scheduler.after(ASK_AGAIN_NS, lambda: self._gauge(ok))
+    def _gauged(self, room: bool) -> None:
+        self._room = room
+        self._look(room)
+
+    def _look(self, room: bool) -> None:
+        """A process that begins looks by itself, a while later, and sees how the disk is then, not how it was."""
+        if room is self._room and not self._tell(SinkReport(sink="disk", ok=room, detail="free space")):
+            self._scheduler.after(ASK_AGAIN_NS, lambda: self._look(room))
 
 
 _ACTS: dict[str, Callable[[DiskTroubles, Random], None]] = {
