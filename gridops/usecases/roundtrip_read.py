@@ -14,7 +14,9 @@ from pathlib import Path
 
 import msgspec
 
+from gridops.adapters import journal_fields as wire
 from gridops.adapters.journal_reader import JournalReader
+from gridops.adapters.journal_sift import Part, Seen, Traded
 from gridops.decide.ledger import COMMISSION, FROM_FILLS, REALISED, Key, Rows, Stream
 from gridops.decide.roundtrip_fills import OUTSIDE, Fills
 from gridops.decide.roundtrip_marks import Marks
@@ -22,8 +24,6 @@ from gridops.decide.tieout import WalletRead
 from gridops.domain.instrument import Instrument
 from gridops.errors import JournalError
 from gridops.runtime.ports_journal import InputRow
-from gridops.usecases import roundtrip_fields as wire
-from gridops.usecases.roundtrip_sift import Part, Seen, Traded
 from gridops.usecases.roundtrip_sifters import sifted
 
 PROGRESS_EVERY = 50_000

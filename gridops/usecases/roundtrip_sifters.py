@@ -17,8 +17,8 @@ from typing import IO
 import msgspec
 
 from gridops.adapters.journal_reader import JournalReader
+from gridops.adapters.journal_sift import PARTS, Part, encode, sift
 from gridops.errors import GridopsError
-from gridops.usecases.roundtrip_sift import PARTS, Part, encode, sift
 
 WORTH_IT = 100_000
 """Rows from which on the start of a process pays."""

@@ -10,13 +10,14 @@ from typing import Any
 
 import apsw
 import pytest
+from gridops.adapters import journal_sift
+from gridops.adapters.journal_fields import column_e8
 from gridops.adapters.journal_reader import JournalReader
 from gridops.decide.roundtrip_fills import Fills
 from gridops.domain.records import Booked, Filled, Record
 from gridops.domain.vocabulary import Side
 from gridops.errors import JournalError
-from gridops.usecases import roundtrip_read, roundtrip_sift, roundtrip_sifters
-from gridops.usecases.roundtrip_fields import column_e8
+from gridops.usecases import roundtrip_read, roundtrip_sifters
 from gridops.usecases.roundtrip_read import Fold, History
 from gridops.usecases.roundtrip_sifters import _Helper
 from tests.usecases import roundtrip_journal as kit
@@ -108,14 +109,14 @@ def test_columns_tell_what_rows_tell(tmp_path: Path, monkeypatch: pytest.MonkeyP
     kit.write(path, list(_spoiled(rows, seed)) if seed % 2 else rows)
     plain = _said(_row_by_row(path))
     together, taken = [125, 6, 2][seed % 3], []
-    take_all = roundtrip_sift._Batch.take_all
+    take_all = journal_sift._Batch.take_all
 
-    def counted(batch: roundtrip_sift._Batch, some: Any) -> bool:
+    def counted(batch: journal_sift._Batch, some: Any) -> bool:
         taken.append(take_all(batch, some))
         return taken[-1]
 
-    monkeypatch.setattr(roundtrip_sift, "_TOGETHER", together)
-    monkeypatch.setattr(roundtrip_sift._Batch, "take_all", counted)
+    monkeypatch.setattr(journal_sift, "_TOGETHER", together)
+    monkeypatch.setattr(journal_sift._Batch, "take_all", counted)
     quick = _said(roundtrip_read.read(path))
     assert quick == plain
     assert together > 100 or {True, False} == set(taken)

@@ -1,8 +1,8 @@
 """The few fields of journaled rows that accounting wants, so that no other part of a row is ever loaded.
 
-Beside `roundtrip_read`, which folds them. Amounts stay text until they become whole 1e-8: a million decimals would be
-made only to be taken apart again. What there are millions of is told to the collector as free of cycles. It knows
-shapes and no meaning.
+Beside the journal, below the fold of the round trips. Amounts stay text until they become whole 1e-8: a million
+decimals would be made only to be taken apart again. What there are millions of is told to the collector as free of
+cycles. It knows shapes and no meaning.
 """
 
 import re

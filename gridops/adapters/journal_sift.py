@@ -1,8 +1,9 @@
 """A page of journal rows as columns, so that a million rows are read many at a time and by several processes.
 
-Below the fold of `roundtrip_read`, which keeps the story; it knows nothing of rows before or after its page. Whatever
-is not plainly a quote, a booked trade or a list of income rows it does not interpret: it says which rows to take one by
-one. The same is said of a page that cannot be decoded, so that the one row at fault is named by who takes it.
+Beside the journal, below the fold of the round trips, which keeps the story; it knows nothing of rows before or after
+its page. Whatever is not plainly a quote, a booked trade or a list of income rows it does not interpret: it says which
+rows to take one by one. The same is said of a page that cannot be decoded, so that the one row at fault is named by who
+takes it.
 """
 
 from array import array
@@ -13,8 +14,8 @@ from operator import add, eq, methodcaller, mul
 import msgspec
 from msgspec.structs import astuple
 
+from gridops.adapters import journal_fields as wire
 from gridops.decide.ledger import FROM_FILLS
-from gridops.usecases import roundtrip_fields as wire
 
 StoredRow = tuple[int, int, str, bytes]
 """(seq, wall ms, kind, body)."""
