@@ -5,6 +5,7 @@ against running engines by the kills; what no engine of these scenes reaches sta
 """
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -53,6 +54,7 @@ REACHED: dict[str, str] = {
     "reserve_file._create fsync": "STARTING",
     "reserve_file._create pwrite": "STARTING",
     "reserve_file._create replace": "STARTING",
+    "settings_known.remember replace": "STARTING",
     "user_stream._keep_key PUT fapi/v1/listenKey": _READING,
     "user_stream._session POST fapi/v1/listenKey": _RUNNING,
     "venue_queries._order GET fapi/v1/order": "INIT",
@@ -90,10 +92,12 @@ FIRST_START = (
 BEYOND: dict[str, str] = {
     "bootstrap._set_aside rename": "`run --fresh` files the old account away before any engine is there",
     "bootstrap._set_aside unlink": "as above",
+    "drill_command._remove unlink": "a command of its own",
     "evidence_files._place unlink": "takes away what a failed writing left; the disk refuses nothing here",
     "evidence_prune.prune unlink": "a command of its own",
     "evidence_prune._drop_orphans unlink": "as above",
     "evidence_index._last_line ftruncate": "needs a line that was torn",
+    "init._write fsync": "`init` writes the settings before any engine is there",
     "journal_chain.verify_all COMMIT": "reads; there is nothing to commit",
     "journal_write.cut COMMIT": "needs a tail that was torn",
     "log_json._rotate replace": "a log as large as its limit; no decision reads it",
@@ -115,14 +119,20 @@ A rename of the latch belongs to EMERGENCY, its removal to the INIT that follows
 Market sockets are subscribed when they open: at the start, and in DEGRADED, where a lost one has brought the engine.
 """
 _FILE = {"replace", "rename", "unlink", "fsync", "pwrite", "ftruncate"}
+_CALLED = _FILE | {"rmtree", "wal_checkpoint", "execute", "call", "send"}
+_MAY_HOLD = re.compile(rf"\.(?:{'|'.join(sorted(_CALLED))})\(|\bwith connection\b")
+"""What a file without any site has not: most files need no reading."""
 
 
 def of_sources() -> set[str]:
-    """Every site that adapters and composition root hold, by reading them: `module.function operation`."""
+    """Every site of the sources, by reading them: `module.function operation`. The emulator dies on its own."""
     root = Path(gridops.__file__).parent
     found: set[str] = set()
-    for file in (*sorted((root / "adapters").glob("*.py")), root / "bootstrap.py"):
-        for function, node in _nodes(ast.parse(file.read_text("utf-8")), ""):
+    for file in sorted(root.rglob("*.py")):
+        text = file.read_text("utf-8")
+        if "venue" in file.relative_to(root).parts or not _MAY_HOLD.search(text):
+            continue
+        for function, node in _nodes(ast.parse(text), ""):
             found.update(f"{file.stem}.{function} {operation}" for operation in _operations(node))
     return found
 
@@ -149,7 +159,10 @@ def _operations(node: ast.AST) -> Iterator[str]:
         yield "COMMIT"
     if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
         return
-    name, text = node.func.attr, ast.unparse(node)
+    name = node.func.attr
+    if name not in _CALLED:
+        return
+    text = ast.unparse(node)
     on_os = ast.unparse(node.func.value) == "os"
     if name in _FILE and (on_os or name in ("rename", "unlink") or (name == "replace" and len(node.args) == 1)):
         yield name
