@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections import Counter
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -297,10 +298,9 @@ def differences(bench: Bench, name: str = SYMBOL) -> list[str]:
         if abs(ours - Decimal(amount)) > Decimal("1e-8"):
             found.append(f"{asset}: {ours} in our books, {amount} at the venue")
     with JournalReader(Home(bench.home).journal(ACCOUNT)) as reader:
-        fills = sorted(each.trade_id for each in reader.fills())
+        booked = Counter(each.trade_id for each in reader.fills())
         known = {each.client_id for each in reader.orders()}
-    if fills != sorted(int(each["id"]) for each in truth["fills"]):
-        found.append(f"{len(fills)} fills booked, {len(truth['fills'])} at the venue")
+    found += fill_differences(truth, booked, state.ledger.income_since_ms)
     seen = {each["clientOrderId"] for each in truth["orders"]} | placed_ids(bench.requests(0))
     own = {client_id for client_id in seen if client_id.startswith("go")}
     found += [f"order {each} is not in the journal" for each in sorted(own - known)]
@@ -314,3 +314,18 @@ def differences(bench: Bench, name: str = SYMBOL) -> list[str]:
         if held_wrong:
             found.append(f"the venue's {what}: {held_wrong}")
     return found
+
+
+def fill_differences(truth: dict[str, Any], booked: Counter[int], opened_ms: int) -> list[str]:
+    """Fills the books lack, have twice, or made up.
+
+    What another hand traded before the books were opened is in the opening balance, whether a stream told it or not.
+    """
+    names = {each["orderId"]: str(each["clientOrderId"]) for each in truth["orders"]}
+    found = [f"fill {trade_id} is booked {count} times" for trade_id, count in sorted(booked.items()) if count > 1]
+    for each in truth["fills"]:
+        trade_id, own = int(each["id"]), names.get(each["orderId"], "go").startswith("go")
+        if trade_id not in booked and (own or int(each["time"]) >= opened_ms):
+            found.append(f"fill {trade_id} of the venue is not booked")
+    unknown = booked.keys() - {int(each["id"]) for each in truth["fills"]}
+    return found + [f"fill {trade_id} is booked and not the venue's" for trade_id in sorted(unknown)]

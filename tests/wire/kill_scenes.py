@@ -306,8 +306,8 @@ def _settled_differences(bench: Bench) -> list[str]:
 
 
 def _subject(line: str) -> str:
-    """An order by its name; of anything else the kind, as its figures move."""
-    return line if line.startswith("order ") else line.split()[0]
+    """An order or a fill by its name; of anything else the kind, as its figures move."""
+    return line if line.startswith(("order ", "fill ")) else line.split()[0]
 
 
 def twice(requests: list[dict[str, Any]]) -> list[str]:
