@@ -127,6 +127,7 @@ def init(bench: Bench, engine: Engine) -> None:
     trade(bench, engine)
     dwell(engine, 1.0)
     bench.venue.command("clear", {})
+    dwell(engine, 1.5)
 
 
 def ready(bench: Bench, engine: Engine) -> None:
@@ -345,6 +346,9 @@ def die_at(bench: Bench, deaths: list[tuple[Place, int]]) -> Tally:
     """One death after the other on one account, each followed by a restart that is judged and may die next."""
     tally = Tally(missed=[], returns=[], wrong=[])
     engine: Engine | None = None
+    if deaths[0][0].state == "INIT":
+        # Over what a crash left: an INIT with orders out meets more than an account's first.
+        engine = come_back(bench)[0]
     for place, nth in deaths:
         try:
             engine = _die(bench, place, nth, tally, engine)

@@ -19,7 +19,8 @@ def every_site_of(folder: Path, state: str) -> None:
     """Meet what the state's scene meets, then die once at each of its sites, at a moment and a time by chance."""
     chance = Random(f"{SEED} {state}")
     counts = _looked(folder, state)
-    wanted = {site for site, states in REACHED.items() if state in states.split()} - set(FIRST_START)
+    wanted = {site for site, states in REACHED.items() if state in states.split() and _in_scene(site, state)}
+    wanted -= set(FIRST_START)
     deaths = []
     for site in sorted(counts.keys() - set(FIRST_START)):
         place, most = chance.choice(counts[site])
@@ -62,6 +63,10 @@ def _die(folder: Path, deaths: list[tuple[Place, int]], per_account: int = PER_A
     return whole
 
 
+def _in_scene(site: str, state: str) -> bool:
+    return scene_of(Place(site=site, moment="before", state=state)) == state
+
+
 def _account(folder: Path) -> Path:
     inside = folder / f"account{next(_NUMBERS)}"
     inside.mkdir()
@@ -72,9 +77,9 @@ def _looked(folder: Path, state: str) -> dict[str, list[tuple[Place, int]]]:
     """Site -> its places in this state, with how often each is met, of one scene in which nobody dies."""
     inside = _account(folder)
     with open_bench(inside) as bench:
-        if state == "STARTING":
-            come_back(bench)[0].kill()
-        play(bench, state, None)
+        # A start over what a crash left: an INIT with orders out, a STARTING that finds files.
+        engine = come_back(bench)[0] if state in ("STARTING", "INIT") else None
+        play(bench, state, None, engine=engine)
     found: dict[str, list[tuple[Place, int]]] = {}
     for place, most in sorted(met(inside).items(), key=str):
         if scene_of(place) == state:
