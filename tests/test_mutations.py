@@ -1,7 +1,7 @@
 """The suite notices what must never happen: each one-line defect of the list turns its tests red, in a copy.
 
 The list is `fixtures/mutations.toml`: file, old text, new text, what it breaks, the tests that see it. Run at night,
-each on a copy of the tree; a line that has moved since fails by day as well.
+each on a copy of the tree, by the tests and with the counts of the day; a line that has moved fails by day as well.
 """
 
 import os
@@ -21,9 +21,11 @@ MUTATIONS = {each["name"]: each for each in tomllib.loads((ROOT / "fixtures/muta
 
 def _run(tree: Path, tests: str, within_s: float = 300) -> "subprocess.CompletedProcess[str]":
     path = os.pathsep.join((str(tree), str(tree / "commands")))
+    by_day = {name: value for name, value in os.environ.items() if not name.startswith("SUITE_")}
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", *tests.split()],
-        cwd=tree, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, timeout=within_s,
+        [sys.executable, "-m", "pytest", "-q", "-x", "-m", "not nightly", "-p", "no:cacheprovider", "-p", "no:xdist",
+         *tests.split()],
+        cwd=tree, env={**by_day, "PYTHONPATH": path}, capture_output=True, text=True, timeout=within_s,
     )  # fmt: skip
 
 

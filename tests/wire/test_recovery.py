@@ -1,7 +1,8 @@
 """How long a start takes behind a crash, with ten thousand rows of journal: from exec to the first reconcile.
 
-Once with no checkpoint to start from, which is the worst there can be, once as an engine leaves it. Wall and CPU time
-are printed; the bound is held by CPU time, which a busy machine does not stretch as it does the other.
+Once with no checkpoint to start from, which is the worst there can be, once as an engine leaves it. Printed are wall
+time, CPU time, and how long the engine stood in line for a processor that others had: a busy machine stretches the wall
+time by the last. The bound is held by CPU time, and by wall time without that wait.
 """
 
 import os
@@ -26,14 +27,21 @@ def cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / TICKS_PER_S
 
 
+def in_line_s(pid: int) -> float:
+    """How long the process's first thread was ready to run and did not, so far."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
+
+
 def recovered(bench: Bench, what: str) -> Engine:
     """Start the plain command and wait until it has reconciled; prints what that took."""
     bench.program = ("-m", "gridops_cli")
     engine = bench.start(active=False)
     engine.wait(lambda: engine.snapshot()["state"] != "INIT", 120.0, "the end of INIT")
-    wall_s, used_s = time.monotonic() - engine.since_s, cpu_s(engine.pid)
-    print(f"{what}: reconciled after {wall_s:.2f} s, {used_s:.2f} s of CPU, load {os.getloadavg()[0]:.1f}")
+    wall_s, used_s, waited_s = time.monotonic() - engine.since_s, cpu_s(engine.pid), in_line_s(engine.pid)
+    took = f"{wall_s:.2f} s, {used_s:.2f} s of CPU, {waited_s:.2f} s in line, load {os.getloadavg()[0]:.1f}"
+    print(f"{what}: reconciled after {took}")
     assert used_s <= BOUND_S
+    assert wall_s - waited_s <= BOUND_S
     return engine
 
 
