@@ -13,7 +13,8 @@ from pathlib import Path
 
 import apsw
 
-from gridops.adapters.journal_schema import RESTORE_HINT, guarded, query
+from gridops.adapters import journal_columns
+from gridops.adapters.journal_schema import COLUMNS_SINCE, RESTORE_HINT, guarded, query, version_of
 from gridops.domain.values import record, value
 from gridops.errors import JournalError
 from gridops.runtime.ports_journal import CheckpointRow, InputRow
@@ -106,7 +107,7 @@ def scan_tail(connection: apsw.Connection, path: Path) -> Scan:
 
 
 def verify_all(connection: apsw.Connection, path: Path) -> Verified:
-    """Verify every row, segment and checkpoint inside one read transaction.
+    """Verify every row, segment, checkpoint and stretch of columns inside one read transaction.
 
     Raises:
         JournalError: names the first sequence number that does not verify.
@@ -126,6 +127,7 @@ def verify_all(connection: apsw.Connection, path: Path) -> Verified:
                 seals[row.seq] = chain
         segments = _verify_segments(connection, path, seals, position)
         checkpoints = _verify_checkpoints(connection, path, seals)
+        _verify_columns(connection, path)
     return Verified(
         rows=position.nth,
         segments=segments,
@@ -224,6 +226,15 @@ def _verify_checkpoints(connection: apsw.Connection, path: Path, seals: dict[int
         if seals.get(row.seq, GENESIS) != chain or not _seals(chain, row, seal):
             raise _corrupt(path, row.seq, "checkpoint")
     return len(stored)
+
+
+def _verify_columns(connection: apsw.Connection, path: Path) -> None:
+    """Sift the rows again: columns that say something else would be believed by every report."""
+    if version_of(connection) < COLUMNS_SINCE:
+        return
+    for first, last in journal_columns.wrong(connection):
+        message = f"{path} is corrupt: the columns of rows {first} to {last} are not what these rows say"
+        raise JournalError(message, hint="rows and chain are whole; " + RESTORE_HINT)
 
 
 def _corrupt(path: Path, seq: int, what: str = "row") -> JournalError:

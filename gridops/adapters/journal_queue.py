@@ -16,6 +16,7 @@ from pathlib import Path
 
 import apsw
 
+from gridops.adapters import journal_columns
 from gridops.adapters.journal_write import BatchWriter, Entry, Job
 from gridops.errors import JournalError
 from gridops.runtime.ports_journal import Token
@@ -147,6 +148,7 @@ class CommitQueue:
                 self._settle_committed(batch)
                 if self._batches.log_pages >= _MOST_LOG_PAGES:
                     self._fold_log()
+                self._make_columns()
             else:
                 self.failures += 1
                 self.last_error = error
@@ -212,6 +214,12 @@ class CommitQueue:
     def _idle_s(self) -> float | None:
         """Return how long to wait before folding the log while nothing is written; None when it is short."""
         return _IDLE_S if self._batches.log_pages >= _IDLE_LOG_PAGES else None
+
+    def _make_columns(self) -> None:
+        """While nobody waits for the disk; else only when too many rows wait for their columns."""
+        columns = self._batches.columns
+        while columns.waiting >= (journal_columns.BACKLOG if self._queue else journal_columns.ROWS):
+            columns.make()
 
     def _fold_log(self) -> None:
         try:

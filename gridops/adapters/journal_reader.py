@@ -1,12 +1,14 @@
 """Read-only eyes on a journal, beside a living engine or after its death.
 
 Every call is its own short read transaction, so a reader never keeps the writer from folding its log. It writes
-nothing, migrates nothing and waits a few seconds at most for a lock; it refuses files it does not understand.
+nothing, migrates nothing and waits a few seconds at most for a lock. Older files it reads as they are; it refuses those
+it does not understand.
 """
 
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -14,8 +16,10 @@ from typing import Any, Self, TypeVar
 import apsw
 
 from gridops.adapters.journal_chain import Verified, verify_all
+from gridops.adapters.journal_columns import Stretch, stretches
 from gridops.adapters.journal_schema import (
     APPLICATION_ID,
+    COLUMNS_SINCE,
     MIGRATIONS,
     RESTORE_HINT,
     close_quietly,
@@ -159,6 +163,14 @@ class JournalReader:
             yield page
             from_seq = page[-1][0] + 1
 
+    def columns(self, from_seq: int, to_seq: int) -> Iterator[Stretch]:
+        """Stretches of these rows whose columns can be used, in order; the rest is to be read as rows."""
+        if self.schema_version < COLUMNS_SINCE:
+            return
+        while page := self._ask(partial(stretches, self._connection, from_seq, to_seq)):
+            yield from (each for each in page if each.body)
+            from_seq = page[-1].last_seq + 1
+
     def orders(self, state: str | None = None) -> list[OrderRow]:
         """Return own orders in their latest form, all or those in one state, by client id."""
         where = "WHERE state = ?" if state is not None else "WHERE ? IS NULL"
@@ -227,9 +239,6 @@ def _check(connection: apsw.Connection, path: Path) -> int:
         raise JournalError(f"{path} is not a journal, or its creation was cut short", hint=RESTORE_HINT)
     version, known = version_of(connection), len(MIGRATIONS)
     refuse_newer(version, known, path)
-    if version < known:
-        message = f"{path} has schema version {version}, this build reads {known}"
-        raise JournalError(message, hint="the next `gridops run` migrates it")
     return version
 
 

@@ -42,8 +42,16 @@ _V1 = (
     "CREATE TABLE cut_rows (cut_ms INTEGER NOT NULL, what TEXT NOT NULL, seq, wall_ms, kind, chain, body)",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_V1,)
+_V2 = (
+    # What accounting wants of a stretch of rows; made from them, and good for nothing without them.
+    """CREATE TABLE columns (last_seq INTEGER PRIMARY KEY, first_seq INTEGER NOT NULL, rows INTEGER NOT NULL,
+       sifter INTEGER NOT NULL, chain BLOB NOT NULL, seal BLOB NOT NULL, body BLOB NOT NULL)""",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_V1, _V2)
 """Statement n of the tuple brings a file from version n to n + 1. Released entries never change."""
+COLUMNS_SINCE = 2
+"""The version from which on there is a table of columns; all the rest stands since the first."""
 
 
 @contextmanager

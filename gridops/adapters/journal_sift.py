@@ -7,9 +7,9 @@ takes it.
 """
 
 from array import array
-from collections.abc import Iterable, Iterator
-from itertools import accumulate, compress, repeat
-from operator import add, eq, methodcaller, mul
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate, compress, islice, repeat
+from operator import add, eq, le, lt, methodcaller, mul
 
 import msgspec
 from msgspec.structs import astuple
@@ -17,6 +17,8 @@ from msgspec.structs import astuple
 from gridops.adapters import journal_fields as wire
 from gridops.decide.ledger import FROM_FILLS
 
+SIFTER = 1
+"""Raise it when the same rows give other parts: what is stored of them is then made from the rows again."""
 StoredRow = tuple[int, int, str, bytes]
 """(seq, wall ms, kind, body)."""
 _QUIET_END = b",[],[]]"
@@ -42,6 +44,8 @@ class Seen(msgspec.Struct, array_like=True):
     symbol: str
     times: bytes
     sums: bytes
+    rising: bool
+    """No time is before the one that precedes it."""
 
 
 class Traded(msgspec.Struct, array_like=True):
@@ -65,6 +69,8 @@ class Traded(msgspec.Struct, array_like=True):
     maker: bytes
     mid2: bytes
     intended: bytes
+    rising: bool
+    """Each trade id is above the one before, and no time before."""
 
 
 class Listed(msgspec.Struct, array_like=True):
@@ -73,6 +79,8 @@ class Listed(msgspec.Struct, array_like=True):
     kind: str
     symbol: str
     asset: str
+    rising: bool
+    """As that of fills, by `ref`."""
     ref: bytes
     at_ms: bytes
     amount_e8: bytes
@@ -249,6 +257,11 @@ def _silent(body: bytes, since: int) -> bool:
     return body.startswith(b"[") and body.endswith(b"]")
 
 
+def rises(times: Sequence[int], ids: Sequence[int] = ()) -> bool:
+    """No time before the one that precedes it, and each id above the one before."""
+    return all(map(le, times, islice(times, 1, None))) and all(map(lt, ids, islice(ids, 1, None)))
+
+
 def _longs(values: Iterable[int]) -> bytes:
     return array("q", values).tobytes()
 
@@ -261,12 +274,13 @@ def _seen(pieces: list[bytes]) -> Iterator[Seen]:
     symbols, bids, asks, times = zip(*map(astuple, wire.VIEWS.decode(_all(pieces))), strict=True)
     sums = list(map(add, bids, asks))
     if 0 not in bids and 0 not in asks and len(set(symbols)) == 1:
-        yield Seen(symbols[0], _longs(times), _longs(sums))
+        yield Seen(symbols[0], _longs(times), _longs(sums), rises(times))
         return
     quoted = [bool(bid and ask) for bid, ask in zip(bids, asks, strict=True)]
     for symbol in sorted(set(compress(symbols, quoted))):
         held = [good and name == symbol for good, name in zip(quoted, symbols, strict=True)]
-        yield Seen(symbol, _longs(compress(times, held)), _longs(compress(sums, held)))
+        own = list(compress(times, held))
+        yield Seen(symbol, _longs(own), _longs(compress(sums, held)), rises(own))
 
 
 def _traded(pieces: list[bytes]) -> Iterator[Traded | None]:
@@ -307,6 +321,7 @@ def _columns(symbol: str, booked: list[wire.Filled]) -> Traded | None:
         maker=array("b", makers).tobytes(),
         mid2=_longs(mid2),
         intended=_longs(intended),
+        rising=rises(times, ids),
     )
 
 
@@ -326,6 +341,7 @@ def _listed(pieces: list[bytes]) -> tuple[list[Listed], int]:
         refs = list(compress(transactions, held))
         if names[0] in FROM_FILLS:
             refs = [trade or own for trade, own in zip(compress(trades, held), refs, strict=True)]
-        columns = (map(int, refs), compress(times, held), compress(amounts, held))
-        listed.append(Listed(*names, *map(_longs, columns)))
+        ids, moments = list(map(int, refs)), list(compress(times, held))
+        columns = (ids, moments, compress(amounts, held))
+        listed.append(Listed(*names, rises(moments, ids), *map(_longs, columns)))
     return listed, covered_ms

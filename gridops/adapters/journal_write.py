@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 import apsw
 
+from gridops.adapters import journal_columns
 from gridops.adapters.journal_chain import GENESIS, Position, Scan, checkpoint_seal, link, utc_day
 from gridops.domain.values import value
 from gridops.runtime.ports_journal import CheckpointRow, FillRow, JournalRow, OrderRow
@@ -59,6 +60,8 @@ class BatchWriter:
         self._segment = segment
         self._full = True
         self.log_pages = 0
+        self.columns = journal_columns.ColumnMaker()
+        """Of committed rows; who runs this writer says when they are made, and the next batch stores them."""
         connection.set_wal_hook(self._note_log)
 
     def write(self, entries: Sequence[Entry], *, durable: bool) -> None:
@@ -69,14 +72,21 @@ class BatchWriter:
         """
         self._synchronous(full=durable)
         self._connection.execute("BEGIN IMMEDIATE")
+        steps: list[object] = []
+        made = self.columns.made()
         try:
-            position, segment = self._fill_transaction(entries)
+            position, segment = self._fill_transaction(entries, steps)
+            journal_columns.insert(self._connection, made)
             self._connection.execute("COMMIT")
         except BaseException:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             raise
+        finally:
+            # Those of a failed batch too: a disk without space is asked for the rows alone.
+            self.columns.stored(len(made))
         self._position, self._segment = position, segment
+        self.columns.take(steps)
 
     def fold_log(self) -> None:
         """Move the write-ahead log into the database as far as readers allow, without waiting for them."""
@@ -93,9 +103,8 @@ class BatchWriter:
         self.log_pages = pages
         return 0
 
-    def _fill_transaction(self, entries: Sequence[Entry]) -> tuple[Position, OpenSegment]:
+    def _fill_transaction(self, entries: Sequence[Entry], steps: list[object]) -> tuple[Position, OpenSegment]:
         position, segment = self._position, self._segment
-        steps: list[object] = []
         for entry in entries:
             if isinstance(entry, JournalRow):
                 segment = self._roll(segment, position, entry)
@@ -148,6 +157,7 @@ def cut(connection: apsw.Connection, scan: Scan, now_ms: int) -> int:
             count += _set_aside(connection, "checkpoint", scan.torn_checkpoint_seq, now_ms)
         if scan.torn_from_seq is not None:
             count += _set_aside(connection, "step", scan.torn_from_seq, now_ms)
+            connection.execute("DELETE FROM columns WHERE last_seq >= ?", (scan.torn_from_seq,))
             connection.execute("DELETE FROM segments WHERE first_seq >= ?", (scan.torn_from_seq,))
             connection.execute(
                 """UPDATE segments SET last_seq = NULL, closing_seal = NULL

@@ -24,7 +24,7 @@ from gridops.decide.tieout import WalletRead
 from gridops.domain.instrument import Instrument
 from gridops.errors import JournalError
 from gridops.runtime.ports_journal import InputRow
-from gridops.usecases.roundtrip_sifters import sifted
+from gridops.usecases.roundtrip_sifters import parts
 
 PROGRESS_EVERY = 50_000
 CHUNK = 2_048
@@ -86,7 +86,7 @@ def read(path: Path, progress: Callable[[int, int], None] = lambda _done, _total
             if before is not None:
                 fold.resume(before.state)
             told = 0
-            for part in sifted(journal, first.seq, newest.seq, total):
+            for part in parts(journal, first.seq, newest.seq):
                 fold.take_part(part, journal)
                 while fold.history.rows - told >= PROGRESS_EVERY:
                     told += PROGRESS_EVERY

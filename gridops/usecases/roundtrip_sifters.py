@@ -1,4 +1,4 @@
-"""The rows of a journal as parts in order, sifted by processes beside this one when there are many.
+"""The rows of a journal as parts in order: stored with them, or sifted, by processes beside this one when many are.
 
 Between the journal and the fold. Each process opens the file for itself, read-only, and is asked for stretches of rows
 through a pipe; it ends with the pipe, whatever becomes of who asked. Where none can be started, or one fails, this
@@ -30,9 +30,29 @@ AHEAD = 2
 _SIZE = 4
 
 
-def sifted(journal: JournalReader, first_seq: int, last_seq: int, total: int) -> Iterator[Part]:
-    """Every row from first to last, in order. JournalError when the journal cannot be read."""
-    count = min(MOST, _processors()) if total >= WORTH_IT else 0
+def parts(journal: JournalReader, first_seq: int, last_seq: int) -> Iterator[Part]:
+    """Every row from first to last, in order: by stored columns, and where there are none by sifting.
+
+    JournalError when the journal cannot be read.
+    """
+    for stretch in journal.columns(first_seq, last_seq):
+        try:
+            stored = PARTS.decode(stretch.body)
+        except msgspec.MsgspecError:
+            continue
+        if stretch.first_seq < first_seq:
+            continue
+        if first_seq < stretch.first_seq:
+            yield from sifted(journal, first_seq, stretch.first_seq - 1)
+        yield from stored
+        first_seq = stretch.last_seq + 1
+    if first_seq <= last_seq:
+        yield from sifted(journal, first_seq, last_seq)
+
+
+def sifted(journal: JournalReader, first_seq: int, last_seq: int) -> Iterator[Part]:
+    """The same by sifting alone."""
+    count = min(MOST, _processors()) if last_seq - first_seq >= WORTH_IT else 0
     if count < 2:
         yield from _here(journal, first_seq, last_seq)
         return

@@ -10,7 +10,7 @@ from typing import Any
 
 import apsw
 import pytest
-from gridops.adapters import journal_sift
+from gridops.adapters import journal_columns, journal_sift
 from gridops.adapters.journal_fields import column_e8
 from gridops.adapters.journal_reader import JournalReader
 from gridops.decide.roundtrip_fills import Fills
@@ -106,6 +106,7 @@ def _row_by_row(path: Path) -> History:
 def test_columns_tell_what_rows_tell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
     rows = _busy(seed).rows
     path = tmp_path / "j.db"
+    monkeypatch.setattr(journal_columns, "ROWS", 1 << 30)
     kit.write(path, list(_spoiled(rows, seed)) if seed % 2 else rows)
     plain = _said(_row_by_row(path))
     together, taken = [125, 6, 2][seed % 3], []
@@ -155,7 +156,8 @@ def test_an_amount_finer_than_the_venues_is_refused_among_many() -> None:
 
 @pytest.fixture
 def helped(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Processes from the first row on, whatever the machine has."""
+    """Processes from the first row on, whatever the machine has; the journal has no columns."""
+    monkeypatch.setattr(journal_columns, "ROWS", 1 << 30)
     monkeypatch.setattr(roundtrip_sifters, "WORTH_IT", 1)
     monkeypatch.setattr(roundtrip_sifters, "STRETCH", 40)
     monkeypatch.setattr(roundtrip_sifters, "_processors", lambda: 2)
