@@ -15,24 +15,23 @@ from typing import Any
 from gridops.adapters.venue_parse import Grid
 from gridops.domain import ids
 from gridops.domain.rules import Rules
-from gridops.domain.vocabulary import FsmState
+from gridops.domain.vocabulary import FsmState, Side
 from gridops.runtime.ports_journal import JournalRow
 from gridops.runtime.state import EngineState
 from gridops.sim.intents import Intents
 from gridops.sim.judge_requests import RequestJudge
 from gridops.sim.judge_rows import RowJudge
+from gridops.sim.judge_trip_order import Execution
+from gridops.sim.judge_trust import LEAVE_MS, OPENING
 from gridops.sim.violation import Verdicts, Violation
 
 __all__ = ["Judge", "Resting", "Violation"]
 
-_OPENING = (FsmState.ACTIVE, FsmState.THROTTLED)
 _ENDED = ("FILLED", "CANCELED", "EXPIRED", "EXPIRED_IN_MATCH", "REJECTED")
 MARK_MEMORY_MS = 10_000
 USER_BLIND_MS = 6_500
 """5 s of silence allowed, one health look, and a request decided just before."""
 MARKET_BLIND_MS = 4_500
-LEAVE_MS = 2_000
-"""From the moment a stream is missed to the state that is left for it, seen at a mark."""
 ALERT_MS = 10_000
 KILL_MS = 60_000
 """Every own order is gone that long after a kill, not counting time in which nothing could be sent."""
@@ -68,15 +67,16 @@ class Judge:
         self.verdicts = Verdicts()
         self._say = self.verdicts.broken
         self.intents = Intents()
-        self.rows = RowJudge(self.verdicts, self, (CANARY,))
+        self.rows = RowJudge(self.verdicts, self, (CANARY,), now_ms)
         self.asks = RequestJudge(self.verdicts, now_ms)
+        self.rows.trust.stamps_wrong_ms = self.asks.stamps_wrong_ms
         self._kill_ms: int | None = None
         self._evidence_lost_ms: int | None = None
         self.live: dict[int, Resting] = {}
         """By the venue's order id."""
         self.position = 0
-        self.trades: dict[int, int] = {}
-        """Every fill of the account: trade id -> lots."""
+        self.trades: dict[int, Execution] = {}
+        """Every fill of the account by its trade id, in the venue's order."""
         self.accepted: set[str] = set()
         self.history: set[int] = set()
         """Trades before the first order of ours: the opening position's, which need not be booked."""
@@ -94,7 +94,7 @@ class Judge:
     @property
     def checks(self) -> int:
         """Single comparisons made so far, all parts together."""
-        return self._checks + self.rows.checks + self.rows.trips.checks + self.asks.checks
+        return self._checks + self.rows.checks + self.rows.trips.checks + self.rows.trust.checks + self.asks.checks
 
     @property
     def live_ids(self) -> set[str]:
@@ -150,7 +150,9 @@ class Judge:
         """A state that may quote is left in time once a stream is lost, and a lost bundle is told in time."""
         self._checks += 1
         state = self.state_now()
-        if state is None or self.asks.hindered():
+        hindered = state is None or self.asks.hindered()
+        self.rows.trust.at_mark(FsmState.INIT if state is None else state.fsm.state, hindered)
+        if state is None or hindered:
             self._evidence_lost_ms = now_ms if self._evidence_lost_ms is not None else None
             return
         blind = max(
@@ -160,7 +162,7 @@ class Judge:
                 (self.market_blind_since_ms or now_ms, MARKET_BLIND_MS),
             )
         )
-        if blind > LEAVE_MS and state.fsm.state in _OPENING:
+        if blind > LEAVE_MS and state.fsm.state in OPENING:
             self._say("I-16", f"{state.fsm.state} {blind} ms after a stream should have been missed")
         lost = self._evidence_lost_ms
         if self.rows.evidence_alert:
@@ -197,8 +199,9 @@ class Judge:
         self.rows.read(row)
         for fill in row.fills:
             self._checks += 1
-            if self.trades.get(fill.trade_id) != fill.lots:
-                self._say("I-06", f"fill {fill.trade_id} of {fill.lots} lots was booked; the venue has no such")
+            said = (fill.at_ms, fill.trade_id, Side(fill.side).sign, fill.price_ticks, fill.lots)
+            if self.trades.get(fill.trade_id) != said:
+                self._say("I-06", f"fill {said} was booked; the venue's is {self.trades.get(fill.trade_id)}")
 
     @property
     def cap_units(self) -> int:
@@ -279,7 +282,9 @@ class Judge:
         lots = self._grid.quantity.exact(source["l"])
         if source["t"] in self.trades:
             self._say("I-06", f"the venue reported trade {source['t']} twice")
-        self.trades[source["t"]] = lots
+        self.trades[source["t"]] = Execution(
+            source["T"], source["t"], order.sign, self._grid.price.exact(source["L"]), lots
+        )
         before, self.position = self.position, self.position + order.sign * lots
         if order.reduce_only and (before * order.sign >= 0 or before * self.position < 0):
             self._say("I-12", f"reduce-only {_shown(order)} took the position from {before} to {self.position}")
@@ -327,7 +332,7 @@ class Judge:
 
     def _may_increase(self, kind: str, leg: Mapping[str, Any]) -> None:
         state, now_ms = self.state_now(), self._now_ms()
-        if state is not None and state.fsm.state not in _OPENING:
+        if state is not None and state.fsm.state not in OPENING:
             self._say("I-10", f"{kind} {dict(leg)} leaves in state {state.fsm.state}")
         if self.latched():
             self._say("I-10", f"{kind} {dict(leg)} leaves under a kill latch")
@@ -337,6 +342,7 @@ class Judge:
         blind = self.market_blind_since_ms
         if blind is not None and now_ms - blind > MARKET_BLIND_MS:
             self._say("I-16", f"{kind} leaves {now_ms - blind} ms after the market went silent")
+        self.rows.trust.leaving(kind)
 
     def _bounded(self, order: Resting, before: tuple[int, ...]) -> None:
         """Above the cap at every mark the engine may have decided by, and higher than before: out of bounds."""
@@ -391,7 +397,11 @@ class Judge:
         if missing:
             self._say("I-06", f"fills {missing[:5]} were never booked")
         self.rows.trips.skewed |= bool(self.history)
-        self.rows.trips.settle(symbol.trips.lots)
+        asset = self._grid.instrument.settle_asset
+        entry = Decimal(truth["accounts"][account]["positions"].get(symbol.symbol, {"entry": "0"})["entry"])
+        cost = entry * self._grid.instrument.step_size * held
+        earned = state.ledger.realised.get(asset, Decimal(0)) - cost
+        self.rows.trips.settle(symbol.trips.lots, self.trades.values(), earned)
         self._settle_money(state, truth["accounts"][account]["wallet"])
         self._settle_orders(state)
 

@@ -41,6 +41,10 @@ class RequestJudge:
         """The row that says so is on the disk."""
         self._silent_until_ms = self.banned_until_ms()
 
+    def stamps_wrong_ms(self) -> int | None:
+        """Since when every request has been stamped off the venue's clock, in true ms; None while they are right."""
+        return self._stamp_wrong_ms
+
     def request(self, method: str, path: str, stamp_ms: int) -> None:
         """Any request at all."""
         now_ms = self._now_ms()

@@ -5,6 +5,7 @@ their records alone; the venue's side it asks through `VenueView`.
 """
 
 import re
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import msgspec
@@ -17,7 +18,6 @@ from gridops.domain.vocabulary import (
     FsmReason,
     FsmState,
     OrderState,
-    QueryKind,
     Side,
     Stream,
     WriteOutcome,
@@ -25,6 +25,7 @@ from gridops.domain.vocabulary import (
 from gridops.runtime import codec
 from gridops.runtime.ports_journal import JournalRow
 from gridops.sim.judge_trips import TripJudge
+from gridops.sim.judge_trust import TrustJudge
 from gridops.sim.violation import Verdicts
 
 _READ = {
@@ -59,8 +60,6 @@ _EVIDENT = (FsmState.DEGRADED, FsmState.PAUSED, FsmState.EMERGENCY)
 _IN_DOUBT = (OrderState.INTENT, OrderState.SENT, OrderState.UNKNOWN)
 _WRITING = ("cancel_orphan", "reduce_to_cap")
 """Remedies that change something at the venue."""
-_TRUTH = frozenset([QueryKind.OPEN_ORDERS, QueryKind.POSITIONS, QueryKind.TRADES])
-"""Reads without which the books are not reconciled."""
 _UNTRUE = (b'"NaN"', b'"Infinity"', b'"-Infinity"')
 """Values of figures. A text that tells of a refused frame may hold the word."""
 _SUSPECT = re.compile(rb":-|:\d{16}")
@@ -101,7 +100,9 @@ class VenueView(Protocol):
 class RowJudge:
     """Invariants over the durable history of one account."""
 
-    def __init__(self, verdicts: Verdicts, venue: VenueView, canaries: tuple[bytes, ...]) -> None:
+    def __init__(
+        self, verdicts: Verdicts, venue: VenueView, canaries: tuple[bytes, ...], now_ms: Callable[[], int]
+    ) -> None:
         self._say, self._venue, self._canaries = verdicts.broken, venue, canaries
         self.checks = 0
         self.killed = False
@@ -122,16 +123,9 @@ class RowJudge:
         self._intents: dict[int, str] = {}
         self._confirmed: set[tuple[str, str, str]] = set()
         self.trips = TripJudge(verdicts)
+        self.trust = TrustJudge(verdicts, now_ms)
         self._levels = 0
         """Of a side, by the rules of the newest run; 0 = not said yet."""
-        self._known: set[QueryKind] = set()
-        """Reads that answered since the run began or the user stream came back from an outage that counts."""
-        self._user_up = False
-        self._down_ns = 0
-        """Boot time at which the user stream went down; 0 = it was never up in this run."""
-        self._outage_ns = 0
-        """How long it may be down before trust is lost, by the rules of the newest run."""
-        self._lease_held = True
         self.evidence_alert = False
         """Does the journal say that evidence cannot be written?"""
 
@@ -151,6 +145,8 @@ class RowJudge:
         held = codec.decode_row(body)
         self._clock(held.header)
         kind = _EVENTS.get(held.kind)
+        if kind is events.ViewChanged:
+            self.trust.view = held.event
         # Nearly every row is a view, and nearly no view looks suspicious: the rest need not be taken apart.
         looked_at = kind is not None and (kind is not events.ViewChanged or _SUSPECT.search(held.event) is not None)
         event = msgspec.json.decode(held.event, type=kind) if looked_at else None
@@ -164,7 +160,7 @@ class RowJudge:
             said = _READ.get(name)
             if said is not None:
                 self.checks += 1
-                self._record(msgspec.json.decode(raw, type=said), event, ordered)
+                self._record(msgspec.json.decode(raw, type=said), event, ordered, held.header)
         for each in wanted:
             if isinstance(each, effects.Send):
                 self._send(each)
@@ -184,11 +180,11 @@ class RowJudge:
                 if min(figures) < 0 or max(figures) >= _BEYOND:
                     self._say("I-30", f"a market view with an impossible figure was taken in: {figures}")
             case events.StreamChanged() if event.stream is Stream.USER:
-                self._heard(event.up)
+                self.trust.heard(event.up, self._boot_ns)
             case events.QueryReply() if event.ok:
-                self._known.add(event.kind)
+                self.trust.answered(event)
             case events.LeaseSeen():
-                self._lease_held = event.held
+                self.trust.lease(event.held)
             case events.BudgetSeen() if event.banned:
                 self._venue.ban_told()
             case events.WriteReply() if event.outcome is WriteOutcome.DENIED:
@@ -196,22 +192,12 @@ class RowJudge:
                 if self._intents.get(event.op_id, _INCREASE) != _INCREASE and gate in _NOT_FOR_PROTECTION:
                     self._say("I-11", f"gate {gate} stopped a {self._intents[event.op_id]} at the last hop")
 
-    def _heard(self, up: bool) -> None:
-        """Reads are older than a silence that costs trust; a shorter one is made good by what is asked after it."""
-        if up and not self._user_up and (not self._down_ns or self._boot_ns - self._down_ns >= self._outage_ns):
-            self._known.clear()
-        if self._user_up and not up:
-            self._down_ns = self._boot_ns
-        self._user_up = up
-
     def _booted(self, boot: events.Boot) -> None:
         self._identity = (boot.account, boot.fingerprint, str(boot.live), boot.config_hash, boot.build)
         self._levels = boot.rules.grid.levels
-        self._lease_held = True
-        self._known.clear()
-        self._user_up, self._down_ns, self._outage_ns = False, 0, boot.rules.health.user_stale_ms * 1_000_000
+        self.trust.booted(boot)
         for each in boot.instruments[:1]:
-            self.trips.unit, self.trips.asset = each.unit, each.settle_asset
+            self.trips.unit, self.trips.asset, self.trips.order.instrument = each.unit, each.settle_asset, each
         if boot.armed and not self._bound:
             self._bound = self._identity
         self.epoch = max(self.epoch, boot.epoch)
@@ -220,10 +206,10 @@ class RowJudge:
             self.fsm = FsmState.INIT
         self._intents.clear()
 
-    def _record(self, said: Any, event: Any, ordered: set[str]) -> None:
+    def _record(self, said: Any, event: Any, ordered: set[str], header: events.Header) -> None:
         match said:
             case records.Transition():
-                self._moved(said, ordered)
+                self._moved(said, ordered, header)
             case records.OrderMoved():
                 self._order(said, event)
             case records.Sent():
@@ -247,7 +233,7 @@ class RowJudge:
             case records.ConditionEdge() if said.reason is FsmReason.EVIDENCE_FAILED:
                 self.evidence_alert = said.open
 
-    def _moved(self, move: records.Transition, ordered: set[str]) -> None:
+    def _moved(self, move: records.Transition, ordered: set[str], header: events.Header) -> None:
         if move.from_state is not self.fsm:
             self._say("I-15", f"{move.from_state} -> {move.to_state}, but the journal left off in {self.fsm}")
         if move.epoch < self._fsm_epoch:
@@ -255,9 +241,8 @@ class RowJudge:
         self.fsm, self._fsm_epoch = move.to_state, move.epoch
         if move.to_state in _EVIDENT and (not move.bundle or move.bundle not in ordered):
             self._say("I-31", f"{move.from_state} -> {move.to_state} ordered no evidence")
-        if move.to_state is FsmState.ACTIVE and not (self._known >= _TRUTH and self._lease_held):
-            missing = sorted(_TRUTH - self._known) or "a lease"
-            self._say("I-16", f"ACTIVE without {missing} since the run began or the user stream changed")
+        if move.to_state is FsmState.ACTIVE:
+            self.trust.entered(move, header)
         if move.to_state is FsmState.ACTIVE and self._identity != self._bound:
             self._say("I-28", f"ACTIVE as {self._identity}, bound to {self._bound}")
         if move.event is FsmEvent.KILL:

@@ -2,20 +2,23 @@
 
 Fed by `judge_rows` with what the journal says, in order: fills, trips, funding. A trip must be right in itself, and at
 the end trips and open lots together must hold every filled lot, every fee and every tick of price once. Which fill
-closed which lot is the book's own choice, which a sum does not see.
+closed which lot a sum does not see: `judge_trip_order` does.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Protocol
 
 from gridops.domain.orders import Fill
 from gridops.domain.records import Booked, TripClosed
 from gridops.domain.vocabulary import Side
+from gridops.sim.judge_trip_order import Execution, TripOrder
 from gridops.sim.violation import Verdicts
 
 _EXACT = Decimal("1e-12")
 """A fee shared over parts of a fill is rounded at its 28th digit."""
+_ROUNDED = Decimal("1e-8")
+"""What the venue rounds of each fill's result."""
 _FUNDING, _UNATTRIBUTED = "funding_fee", "unattributed"
 
 
@@ -38,10 +41,11 @@ class TripJudge:
         self._say = verdicts.broken
         self.checks = 0
         self.unit, self.asset = Decimal(0), ""
+        self.order = TripOrder(verdicts)
         self.skewed = False
         """A position was entered that no fill explains: the sums cannot agree."""
         self._position = 0
-        self._lots = self._cash_units = 0
+        self._lots = self._cash_units = self._fills = 0
         self._fees = self._funding = Decimal(0)
         self._trip_lots = self._trip_units = 0
         self._trip_fees = self._trip_funding = Decimal(0)
@@ -49,8 +53,10 @@ class TripJudge:
 
     def filled(self, fill: Fill) -> None:
         """A fill was booked."""
+        self.order.filled(fill)
         self._position += fill.side.sign * fill.lots
         self._lots += fill.lots
+        self._fills += 1
         self._cash_units -= fill.side.sign * fill.price_ticks * fill.lots
         if fill.fee_asset == self.asset:
             self._fees += fill.fee
@@ -70,16 +76,21 @@ class TripJudge:
         if wrong:
             self._say("I-22", f"trip {trip.trip_id}: {wrong}")
         self._ids.add(trip.trip_id)
+        self.order.closed(trip)
         self._trip_lots += 2 * trip.lots
         self._trip_units += units
         self._trip_fees += trip.fees
         self._trip_funding += trip.funding
 
-    def settle(self, lots: Sequence[Lot]) -> None:
-        """At the end: trips and open lots are the fills, each once. Not for a book that began with a position."""
+    def settle(self, lots: Sequence[Lot], executions: Iterable[Execution], earned: Decimal) -> None:
+        """At the end: trips and open lots are the fills, each once. Not for a book that began with a position.
+
+        `executions` are the venue's, in its order; `earned` is what the ledger calls realised, and what the position
+        cost by the venue's entry price.
+        """
         if self.skewed or not self.unit:
             return
-        self.checks += 4
+        self.checks += 5
         held = self._trip_lots + sum(lot.lots + lot.closed_lots for lot in lots)
         units = self._trip_units + sum((lot.exit_units - lot.entry_units) * lot.side.sign for lot in lots)
         fees = self._trip_fees + sum((lot.fees for lot in lots), Decimal(0))
@@ -91,6 +102,9 @@ class TripJudge:
         for what, told, paid in (("fees", fees, self._fees), ("funding", funding, self._funding)):
             if not abs(told - paid) <= _EXACT:
                 self._say("I-22", f"{what} of trips and open lots {told}, of the ledger {paid}")
+        if abs(units * self.unit - earned) > _ROUNDED * (self._fills + 1):
+            self._say("I-22", f"trips and open lots earned {units * self.unit}, the ledger {earned}")
+        self.order.settle(executions)
 
     def _wrong(self, trip: TripClosed, units: int) -> str:
         """What is wrong with a trip by itself; empty when nothing is."""

@@ -51,7 +51,7 @@ class Tape:
     faults: dict[str, int] = field(default_factory=dict)
 
     def copy(self) -> "Tape":
-        return replace(self, heard=[deepcopy(each) for each in self.heard], truth=deepcopy(self.truth))
+        return replace(self, heard=[_apart(each) for each in self.heard], truth=deepcopy(self.truth))
 
     def cut_after(self, index: int) -> None:
         """What comes later would only repeat the same breach in other words."""
@@ -68,6 +68,11 @@ class Tape:
     def put_row(self, index: int, body: Any, **changes: Any) -> None:
         row: JournalRow = self.heard[index].said[0]
         self.heard[index].said = (_with(row, body=msgspec.json.encode(body), **changes),)
+
+
+def _apart(heard: Heard) -> Heard:
+    """A copy that can be changed; what no plant can change in place, rows above all, is shared."""
+    return replace(heard, said=deepcopy(heard.said) if heard.kind in ("private", "write") else heard.said)
 
 
 def _with(row: JournalRow, **changes: Any) -> JournalRow:

@@ -8,6 +8,7 @@ import time
 import pytest
 from gridops.sim.day import Day
 from gridops.sim.faults import CALM, STORM, FaultRates, scaled
+from gridops.sim.judge_trip_order import Execution
 from gridops.sim.rest_link import RestFaults
 from gridops.sim.run import run_day, run_seeds
 from tests.effort import FULL
@@ -91,7 +92,7 @@ def test_the_calibrated_market_runs_too() -> None:
 
 def test_a_failing_seed_is_told_with_all_that_repeats_it(monkeypatch: pytest.MonkeyPatch) -> None:
     def cheat(self: Day) -> None:
-        self.judge.trades[1] = 1
+        self.judge.trades[1] = Execution(0, 1, 1, 1, 1)
         self.judge.settle(self._state(), self.core.truth(), "sim")  # type: ignore[arg-type]
 
     lines: list[str] = []
