@@ -21,7 +21,9 @@ def _invariant(name: str, what: str, held: str) -> Invariant:
 
 
 INVARIANTS = (
-    _invariant("I-01", "journal before send", "each order the venue takes or amends, against the rows on the disk"),
+    _invariant(
+        "I-01", "journal before send", "each place and amend that leaves or arrives, against the rows on the disk"
+    ),
     _invariant("I-02", "one intent, one order", "each order the venue takes, and each place in a row"),
     _invariant(
         "I-03", "ambiguity is not failure", "each order ended by a reply, and each arrival of one declared dead"
@@ -33,8 +35,10 @@ INVARIANTS = (
         "each order event of the venue, and each place in a row: orders live or in doubt",
     ),
     _invariant("I-06", "fill exactly once", "each fill of a row as the venue made it; at the end all of them"),
-    _invariant("I-07", "conservation", "at the end: position and open orders against the oracle"),
-    _invariant("I-08", "filter legality", "each leg that leaves, against the venue's filters"),
+    _invariant(
+        "I-07", "conservation", "each fill and each move of an order in a row; at the end position and open orders"
+    ),
+    _invariant("I-08", "filter legality", "each leg that leaves, against the venue's filters and marks"),
     _invariant("I-09", "bounded exposure", "each order the venue takes or amends, at every mark of the last 10 s"),
     _invariant("I-10", "gate monotonicity", "each leg that leaves"),
     _invariant("I-11", "protection is not blocked", "each refusal in a row"),
@@ -52,7 +56,7 @@ INVARIANTS = (
     _invariant("I-18", "venue wins, gently", "each remedy in a row: confirmed by a second read before"),
     _invariant("I-19", "absence is not zero", "each order ended by a read, and each row of a failed read"),
     _invariant("I-20", "ownership", "each cancel and amend that leaves"),
-    _invariant("I-21", "cash conservation", "at the end: the wallet of every asset"),
+    _invariant("I-21", "cash conservation", "each income in a row, once; at the end the wallet of every asset"),
     _invariant(
         "I-22",
         "round trips",

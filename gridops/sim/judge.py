@@ -70,6 +70,7 @@ class Judge:
         self.rows = RowJudge(self.verdicts, self, (CANARY,), now_ms)
         self.asks = RequestJudge(self.verdicts, now_ms)
         self.rows.trust.stamps_wrong_ms = self.asks.stamps_wrong_ms
+        self.asks.marks = self._marks = deque[tuple[int, int]]()
         self._kill_ms: int | None = None
         self._evidence_lost_ms: int | None = None
         self.live: dict[int, Resting] = {}
@@ -85,7 +86,6 @@ class Judge:
         self._checks = 0
         self._wakes = (0, 0)
         self.order_events = 0
-        self._marks: deque[tuple[int, int]] = deque()
         self.user_blind_since_ms: int | None = None
         self.market_blind_since_ms: int | None = None
         self.state_now: Callable[[], EngineState | None] = lambda: None
@@ -197,11 +197,24 @@ class Judge:
         while self.intents.double_fills:
             self._say("I-06", f"fill {self.intents.double_fills.pop()} was booked twice")
         self.rows.read(row)
+        if row.fills:
+            self._position_told()
         for fill in row.fills:
             self._checks += 1
             said = (fill.at_ms, fill.trade_id, Side(fill.side).sign, fill.price_ticks, fill.lots)
             if self.trades.get(fill.trade_id) != said:
                 self._say("I-06", f"fill {said} was booked; the venue's is {self.trades.get(fill.trade_id)}")
+
+    def _position_told(self) -> None:
+        """With every fill of the venue booked, the position a row tells of is the venue's."""
+        self._checks += 1
+        whole = len(self.intents.fills) == len(self.trades) and not self.history and not self.rows.trips.skewed
+        if whole and self.rows.position_lots != self.position:
+            self._say("I-07", f"a row tells of {self.rows.position_lots} lots, the venue holds {self.position}")
+
+    def booked_lots(self, client_id: str) -> int:
+        """Lots of an order that the journal has booked."""
+        return self.intents.filled.get(client_id, 0)
 
     @property
     def cap_units(self) -> int:
@@ -245,6 +258,7 @@ class Judge:
             filled = self.intents.filled.get(ids.ordinary(target.client_id), 0) if target is not None else 0
             if not self.asks.leg(method, leg, filled=filled, newest_epoch=self.rows.epoch):
                 continue
+            self._intended(method, leg, target)
             if method == "POST":
                 self._placing(leg)
             elif self._raises(leg):
@@ -311,6 +325,20 @@ class Judge:
         side = [each for each in self.live.values() if each.ours and each.limit and each.sign == order.sign]
         if len(side) > self._rules.grid.levels:
             self._say("I-05", f"{len(side)} orders rest on the side of {_shown(order)}: more than levels")
+
+    def _intended(self, method: str, leg: Mapping[str, Any], target: Resting | None) -> None:
+        """What leaves is on the disk, not only once it arrives."""
+        client_id = str(leg.get("newClientOrderId", ""))
+        if method == "POST":
+            who = ids.owner(client_id)
+            known = client_id in self.intents.placed or (who is not None and who.reserved)
+        elif target is not None and "price" in leg:
+            price, lots = self._grid.price.exact(leg["price"]), self._grid.quantity.exact(leg["quantity"])
+            known = (target.client_id, price, lots) in self.intents.amended
+        else:
+            return
+        if not known:
+            self._say("I-01", f"{method} {dict(leg)} leaves and its intent is not on the disk")
 
     def _placing(self, leg: Mapping[str, Any]) -> None:
         if leg.get("reduceOnly") == "true":

@@ -6,7 +6,7 @@ opinion of either is not asked.
 
 import re
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -31,6 +31,8 @@ class RequestJudge:
         self.spec: Callable[[], SymbolSpec | None] = lambda: None
         self.banned_until_ms: Callable[[], int] = lambda: 0
         self.hindered: Callable[[], bool] = lambda: False
+        self.marks: Sequence[tuple[int, int]] = ()
+        """(true ms, ticks) of the venue's recent marks."""
         self._specs: deque[tuple[int, SymbolSpec]] = deque(maxlen=8)
         """Filters that were in force, with the last moment of each."""
         self._silent_until_ms = 0
@@ -112,14 +114,22 @@ class RequestJudge:
             return "no client id the venue takes"
         known_ms = SyncRules().positions_ms * 20 + 60_000
         wrong = [_refused(leg, each) for seen_ms, each in self._specs if seen_ms >= now_ms - known_ms]
-        return wrong[-1] if all(wrong) else ""
+        if all(wrong):
+            return wrong[-1]
+        beyond = ""
+        for _, mark in reversed(self.marks):
+            beyond = _beyond(leg, spec, mark * spec.tick_size)
+            if not beyond:
+                break
+        return beyond
 
 
 def _refused(leg: Mapping[str, Any], spec: SymbolSpec) -> str:
     """The filter that a leg breaks."""
     lots = Decimal(str(leg["quantity"]))
-    if not lots.is_finite() or lots % spec.step_size or not spec.min_qty <= lots <= spec.max_qty:
-        return f"quantity {lots}: step {spec.step_size}, {spec.min_qty} to {spec.max_qty}"
+    most = spec.market_max_qty if leg.get("type") == "MARKET" else spec.max_qty
+    if not lots.is_finite() or lots % spec.step_size or not spec.min_qty <= lots <= most:
+        return f"quantity {lots}: step {spec.step_size}, {spec.min_qty} to {most}"
     if "price" not in leg:
         return ""
     price = Decimal(str(leg["price"]))
@@ -127,4 +137,14 @@ def _refused(leg: Mapping[str, Any], spec: SymbolSpec) -> str:
         return f"price {price}: tick {spec.tick_size}, {spec.min_price} to {spec.max_price}"
     if leg.get("reduceOnly") != "true" and "orderId" not in leg and lots * price < spec.min_notional:
         return f"notional {lots * price} below {spec.min_notional}"
+    return ""
+
+
+def _beyond(leg: Mapping[str, Any], spec: SymbolSpec, mark: Decimal) -> str:
+    """The band around a mark that the price of a leg is beyond: a buy above it, a sell below."""
+    if "price" not in leg:
+        return ""
+    price, buys = Decimal(str(leg["price"])), leg.get("side") == "BUY"
+    if price > mark * spec.multiplier_up if buys else price < mark * spec.multiplier_down:
+        return f"price {price}: mark {mark}, {spec.multiplier_down} to {spec.multiplier_up}"
     return ""

@@ -18,6 +18,7 @@ from gridops.domain.vocabulary import (
     FsmReason,
     FsmState,
     OrderState,
+    QueryKind,
     Side,
     Stream,
     WriteOutcome,
@@ -92,6 +93,10 @@ class VenueView(Protocol):
         """Client ids of own orders that rest at the venue now."""
         ...
 
+    def booked_lots(self, client_id: str) -> int:
+        """Lots of an order that the journal has booked."""
+        ...
+
     def ban_told(self) -> None:
         """The process knows that the venue bans it."""
         ...
@@ -108,6 +113,8 @@ class RowJudge:
         self.killed = False
         self.epoch = 0
         """Lease epoch of the newest run."""
+        self.position_lots = 0
+        """By the newest fill's row."""
         self.dead: set[str] = set()
         """Orders that the engine has declared never to have existed."""
         self.fsm = FsmState.INIT
@@ -121,6 +128,7 @@ class RowJudge:
         self._wanted: dict[str, tuple[str, Side, int]] = {}
         """Opening places that have not ended: client id -> symbol, side and price asked for."""
         self._intents: dict[int, str] = {}
+        self._incomes: set[tuple[str, str, str]] = set()
         self._confirmed: set[tuple[str, str, str]] = set()
         self.trips = TripJudge(verdicts)
         self.trust = TrustJudge(verdicts, now_ms)
@@ -225,10 +233,12 @@ class RowJudge:
             case records.TripClosed():
                 self.trips.closed(said)
             case records.Filled():
+                self.position_lots = said.position_lots
                 self._fill(said.fill)
                 self._not_from_nothing(event, "a fill out of a failed read")
             case records.Booked():
                 self.trips.booked(said)
+                self._once(said)
                 self._not_from_nothing(event, "a booking out of a failed read")
             case records.ConditionEdge() if said.reason is FsmReason.EVIDENCE_FAILED:
                 self.evidence_alert = said.open
@@ -259,11 +269,16 @@ class RowJudge:
             self._say("I-04", f"{client_id} went from {known} to {moved.to_state}")
         if moved.filled_lots < self._filled.get(client_id, 0):
             self._say("I-04", f"{client_id}: {moved.filled_lots} lots filled, {self._filled[client_id]} before")
+        if moved.filled_lots > self._venue.booked_lots(client_id):
+            booked = self._venue.booked_lots(client_id)
+            self._say("I-07", f"{client_id}: {moved.filled_lots} lots filled, fills of {booked} lots are booked")
         self._orders[client_id], self._filled[client_id] = moved.to_state, moved.filled_lots
         if moved.to_state not in TERMINAL:
             return
         self._wanted.pop(client_id, None)
         self._not_from_nothing(event, f"{client_id} ended by a failed read")
+        if isinstance(event, events.QueryReply) and event.kind is QueryKind.OPEN_ORDERS and not event.complete:
+            self._say("I-19", f"{client_id} ended by a list that may have been cut")
         if moved.to_state in (OrderState.FAILED, OrderState.REJECTED):
             self.dead.add(client_id)
         if client_id in self._venue.live_ids:
@@ -274,10 +289,18 @@ class RowJudge:
         if isinstance(event, events.QueryReply) and not event.ok:
             self._say("I-19", detail)
 
+    def _once(self, row: records.Booked) -> None:
+        """An income row of the venue has a number of its own, unique with its kind and asset."""
+        name = (row.kind, row.asset, row.tran_id)
+        if row.tran_id and name in self._incomes:
+            self._say("I-21", f"{row.kind} {row.tran_id} of {row.amount} {row.asset} was booked twice")
+        self._incomes.add(name)
+
     def _send(self, send: effects.Send) -> None:
         for op in send.ops:
             if op.kind.value != "place" or op.reduce_only:
                 continue
+            # A level is its price here: the ladder numbers its rungs anew when it moves, orders in doubt included.
             asked = (op.symbol, op.side, op.price_ticks)
             for client_id, there in self._wanted.items():
                 if there == asked and self._orders.get(client_id, OrderState.SENT) in _IN_DOUBT:

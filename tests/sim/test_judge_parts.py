@@ -165,6 +165,62 @@ def _bundle_lost_in_silence(tape: Tape) -> None:
     tape.heard.insert(index, lost)
 
 
+def _leaves_before_its_row(tape: Tape) -> None:
+    """The row of a place is on the disk when the venue takes the order, and was not when it left."""
+    index, leg = write(tape, "POST")
+    named = str(leg["newClientOrderId"]).encode()
+    row = next(i for i in tape.of("row") if named in tape.heard[i].said[0].body)
+    assert row < index
+    tape.heard.insert(row, tape.heard.pop(index))
+
+
+def _position_off_by_one(tape: Tape) -> None:
+    index, body, at = rows_with(tape, "Filled")[-1]
+    body[_RECORDS][at][1]["position_lots"] += 1
+    tape.put_row(index, body)
+
+
+def _filled_without_fills(tape: Tape) -> None:
+    """A row says more of an order is filled than fills of it were booked."""
+    moves = rows_with(tape, "OrderMoved")
+    index, body, at = next(f for f in moves if f[1][_RECORDS][f[2]][1]["to_state"] == "FILLED")
+    body[_RECORDS][at][1]["filled_lots"] += 1
+    tape.put_row(index, body)
+
+
+def _beyond_the_band(tape: Tape) -> None:
+    """A legal price, twenty percent below the mark."""
+    _, leg = write(tape, "POST")
+    side_away = Decimal("0.8") if leg["side"] == "SELL" else Decimal("1.2")
+    leg["price"] = str((Decimal(leg["price"]) * side_away).quantize(Decimal("0.1")))
+
+
+def _ended_by_a_cut_list(tape: Tape) -> None:
+    """An order that is gone from a list which may have been cut is taken for ended."""
+    listed = [
+        (i, b) for i, b in _of_kind(tape, "QueryReply")
+        if b[_EVENT]["kind"] == "open_orders" and b[_EVENT]["ok"] and not _moves(b)
+    ]  # fmt: skip
+    ended = rows_with(tape, "OrderMoved")
+    moved = next(b[_RECORDS][at][1] for _, b, at in ended if b[_RECORDS][at][1]["to_state"] == "CANCELED")
+    index, body = listed[-1]
+    body[_EVENT]["complete"] = False
+    body[_RECORDS].append(["OrderMoved", {**moved, "from_state": "CANCELED"}])
+    tape.put_row(index, body)
+
+
+def _moves(body: Any) -> bool:
+    return any(said[0] == "OrderMoved" for said in body[_RECORDS])
+
+
+def _income_twice(tape: Tape) -> None:
+    index, body, at = next(f for f in rows_with(tape, "Booked") if f[1][_RECORDS][f[2]][1]["kind"] == "funding_fee")
+    body[_RECORDS][at][1]["amount"] = "0"
+    body[_RECORDS].append(deepcopy(body[_RECORDS][at]))
+    tape.put_row(index, body)
+    tape.cut_after(index)
+
+
 def _leaves_on_an_old_book(tape: Tape) -> None:
     index, _ = write(tape, "POST", last=True)
     shown = next(at for at, _ in reversed(list(_of_kind(tape, "ViewChanged"))) if at < index)
@@ -321,7 +377,11 @@ def _ledger_of_another_result(tape: Tape) -> None:
 
 
 MORE: tuple[tuple[str, Plant], ...] = (
+    ("I-01", _leaves_before_its_row),
     ("I-05", _one_place_too_many),
+    ("I-07", _position_off_by_one),
+    ("I-07", _filled_without_fills),
+    ("I-08", _beyond_the_band),
     ("I-16", _active_without_trades),
     ("I-16", _active_on_reads_from_before_an_outage),
     ("I-16", _active_without_the_lease),
@@ -337,6 +397,8 @@ MORE: tuple[tuple[str, Plant], ...] = (
     ("I-16", _clock_wrong_unmeasured),
     ("I-16", _read_no_more),
     ("I-16", _stays_without_the_lease),
+    ("I-19", _ended_by_a_cut_list),
+    ("I-21", _income_twice),
     ("I-22", _trip_lost),
     ("I-22", _trip_twice),
     ("I-22", _trips_swap_their_ends),
