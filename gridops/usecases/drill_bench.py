@@ -45,6 +45,8 @@ FAST = {
 }
 READS = {"openOrders": ("/openOrders",), "userTrades": ("/userTrades",), "positions": ("/positionRisk",)}
 _START_S = 30.0
+_ANSWER_S = 20.0
+"""A machine with a long queue lets an engine wait for seconds before it answers."""
 
 
 class BenchFailed(AssertionError):
@@ -80,7 +82,7 @@ class Engine:
     def ask(self, command: str, **rest: Any) -> dict[str, Any]:
         """One request over the control socket; Refused when nobody answers."""
         socket = Home(self.home).control_socket(ACCOUNT)
-        return ask(socket, {"command": command, "author": "test", **rest}, 5.0)
+        return ask(socket, {"command": command, "author": "test", **rest}, _ANSWER_S)
 
     def snapshot(self) -> dict[str, Any]:
         """What `status` answers: state, last transition, levels, and the port of the metrics."""

@@ -24,9 +24,9 @@ REACHED: dict[str, str] = {
     "ccxt_venue._execute POST fapi/v1/order": "ACTIVE THROTTLED",
     "ccxt_venue._execute PUT fapi/v1/batchOrders": "ACTIVE",
     "ccxt_venue._execute PUT fapi/v1/order": "ACTIVE THROTTLED",
-    "control_socket._answer request": "INIT DEGRADED",
+    "control_socket._answer request": "INIT DEGRADED STOPPING",
     "control_socket._clear_stale unlink": "STARTING",
-    "control_socket._say reply": _READING,
+    "control_socket._say reply": _RUNNING,
     "control_socket.close unlink": "STOPPING",
     "evidence_files._publish rename": "PAUSED DEGRADED EMERGENCY STOPPING",
     "evidence_files._sync_folder fsync": "PAUSED DEGRADED EMERGENCY STOPPING",
@@ -68,17 +68,17 @@ REACHED: dict[str, str] = {
     "venue_queries._read GET fapi/v3/account": _READING,
     "venue_queries._read GET fapi/v3/positionRisk": _READING,
     "venue_wire._on_data market aggTrade": _RUNNING,
-    "venue_wire._on_data market answer": "INIT DEGRADED",
+    "venue_wire._on_data market answer": "INIT READY PAUSED DEGRADED",
     "venue_wire._on_data market markPriceUpdate": _RUNNING,
     "venue_wire._on_data private ACCOUNT_UPDATE": "ACTIVE THROTTLED PAUSED DEGRADED EMERGENCY",
     "venue_wire._on_data private ORDER_TRADE_UPDATE": "ACTIVE THROTTLED PAUSED DEGRADED EMERGENCY",
     "venue_wire._on_data private TRADE_LITE": "ACTIVE THROTTLED PAUSED DEGRADED EMERGENCY",
-    "venue_wire._on_data public answer": "INIT DEGRADED",
+    "venue_wire._on_data public answer": "INIT READY PAUSED DEGRADED",
     "venue_wire._on_data public bookTicker": _RUNNING,
-    "venue_wire.connect GET market/ws": "INIT DEGRADED",
+    "venue_wire.connect GET market/ws": "INIT READY PAUSED DEGRADED",
     "venue_wire.connect GET private/ws": _RUNNING,
-    "venue_wire.connect GET public/ws": "INIT DEGRADED",
-    "venue_wire.send send SUBSCRIBE": "INIT DEGRADED",
+    "venue_wire.connect GET public/ws": "INIT READY PAUSED DEGRADED",
+    "venue_wire.send send SUBSCRIBE": "INIT READY PAUSED DEGRADED",
 }
 """Site -> states in which every run of the scenes reaches it."""
 FIRST_START = (
@@ -116,7 +116,8 @@ STARTING: the engine has taken no input, so it decides, cancels and places nothi
 INIT: trusts nothing yet: no place, no amend, no cancel of what is not proven ours; the dead-man is armed here.
 READY (disarmed), PAUSED, DEGRADED, EMERGENCY, STOPPING: nothing that raises risk is written.
 A rename of the latch belongs to EMERGENCY, its removal to the INIT that follows an acknowledgement.
-Market sockets are subscribed when they open: at the start, and in DEGRADED, where a lost one has brought the engine.
+Market sockets are subscribed when they open: at the start, and when one was lost, by which ACTIVE and THROTTLED end:
+there its dial begins, and the answers come in DEGRADED.
 """
 _FILE = {"replace", "rename", "unlink", "fsync", "pwrite", "ftruncate"}
 _CALLED = _FILE | {"rmtree", "wal_checkpoint", "execute", "call", "send"}

@@ -133,6 +133,7 @@ def init(bench: Bench, engine: Engine) -> None:
 def ready(bench: Bench, engine: Engine) -> None:
     engine.wait_state("READY")
     trade(bench, engine)
+    bench.venue.fault("ws.close", target="market")
     dwell(engine, 2.0)
 
 
@@ -159,6 +160,7 @@ def paused(bench: Bench, engine: Engine) -> None:
     engine.wait_state("PAUSED")
     dwell(engine, 1.0)
     trade(bench, engine)
+    bench.venue.fault("ws.close", target="market")
     dwell(engine, 2.0)
     engine.ask("resume", reason="scene")
     dwell(engine, 0.5)
@@ -198,6 +200,8 @@ def stopping(bench: Bench, engine: Engine) -> None:
     bench.venue.fault("rest.delay_resp", selector={"method": "DELETE"}, ms=2_500)
     engine.send(signal.SIGTERM)
     dwell(engine, 0.3)
+    engine.ask("status")
+    bench.venue.fault("ws.close", target="market")
     bench.venue.fault("venue.external", what="order", side="BUY", quantity="0.010")
     dwell(engine, 0.5)
     bench.venue.fault("ws.close", target="user")
