@@ -39,6 +39,20 @@ class Stream:
     ref: "array[int]" = field(default_factory=_longs)
     at_ms: "array[int]" = field(default_factory=_longs)
     amount_e8: "array[int]" = field(default_factory=_longs)
+    risen: int = 0
+    """So many of the first rows are known to rise by id, with no time before the one that precedes it."""
+
+    def extend(self, ref: "array[int]", at_ms: "array[int]", amount_e8: "array[int]", *, rising: bool) -> None:
+        """Append columns; with `rising` their rows are known to rise among themselves."""
+        first = len(self.ref)
+        self.ref.extend(ref)
+        self.at_ms.extend(at_ms)
+        self.amount_e8.extend(amount_e8)
+        if rising and self.risen == first and len(self.ref) > first and (not first or self._goes_on(first)):
+            self.risen = len(self.ref)
+
+    def _goes_on(self, at: int) -> bool:
+        return self.ref[at - 1] < self.ref[at] and self.at_ms[at - 1] <= self.at_ms[at]
 
     def add(self, ref: int, at_ms: int, amount_e8: int) -> None:
         self.ref.append(ref)
@@ -48,7 +62,7 @@ class Stream:
     def sort(self) -> None:
         """By id; rows of one id keep the order they came in."""
         ref = self.ref
-        if all(map(le, ref, islice(ref, 1, None))):
+        if self.risen == len(ref) or all(map(le, ref, islice(ref, 1, None))):
             return
         order = sorted(range(len(ref)), key=ref.__getitem__)
         for name in ("ref", "at_ms", "amount_e8"):
@@ -59,7 +73,7 @@ class Stream:
         """Keep the first row of each id: overlapping reads list a row again. Sorts."""
         self.sort()
         ref = self.ref
-        if all(map(lt, ref, islice(ref, 1, None))):
+        if self.risen == len(ref) or all(map(lt, ref, islice(ref, 1, None))):
             return
         keep = [i for i in range(len(ref)) if i == 0 or ref[i] != ref[i - 1]]
         for name in ("ref", "at_ms", "amount_e8"):
@@ -68,7 +82,7 @@ class Stream:
 
     def in_time(self) -> bool:
         """Do the rows stand in the order of their times as well?"""
-        return all(map(le, self.at_ms, islice(self.at_ms, 1, None)))
+        return self.risen == len(self.ref) or all(map(le, self.at_ms, islice(self.at_ms, 1, None)))
 
     def sums(self, bounds: Sequence[int]) -> list[int]:
         """1e-8 of the rows from each bound to before the next."""
@@ -115,13 +129,17 @@ class Rows:
 
     def _extend(self, key: Key, fills: Fills, amounts: "array[int]") -> None:
         """Append a whole column; amounts of nothing, and changes that are no fill, moved no wallet."""
-        stream, moved = self.streams.setdefault(key, Stream()), amounts
-        if min(fills.trade_id, default=0) < 0:
+        stream, rising = self.streams.setdefault(key, Stream()), fills.risen == len(fills)
+        moved: Sequence[int] = amounts
+        if min(fills.trade_id[:1] if rising else fills.trade_id, default=0) < 0:
             pairs = zip(amounts, fills.trade_id, strict=True)
-            moved = array("b", [amount != 0 and ref >= 0 for amount, ref in pairs])
-        stream.ref.extend(compress(fills.trade_id, moved))
-        stream.at_ms.extend(compress(fills.at_ms, moved))
-        stream.amount_e8.extend(compress(amounts, moved))
+            moved = [amount != 0 and ref >= 0 for amount, ref in pairs]
+        columns = [fills.trade_id, fills.at_ms, amounts]
+        if 0 in moved:
+            # A list: what an array holds is made into objects each time it is walked through.
+            moved = list(moved)
+            columns = [array("q", compress(column, moved)) for column in columns]
+        stream.extend(columns[0], columns[1], columns[2], rising=rising)
 
     def sums(self, bounds: Sequence[int]) -> list[dict[str, int]]:
         """Per asset, 1e-8 of all rows from each bound to before the next. Bounds do not fall."""

@@ -74,6 +74,8 @@ class Fills:
     """(venue time, signed 1e-8 of the settlement asset), received is positive."""
     regimes: list[tuple[int, str]] = field(default_factory=list)
     """(venue time, regime from then on)."""
+    risen: int = 0
+    """So many of the first rows are known to be in the venue's order, each id above the one before."""
 
     def __post_init__(self) -> None:
         if not self.assets:
@@ -114,12 +116,18 @@ class Fills:
         self.mid2.append(mid2)
         self.intended.append(intended)
 
+    def rose(self, first: int) -> None:
+        """The rows from `first` on are in the venue's order among themselves, and none was added to them since."""
+        times, ids = self.at_ms, self.trade_id
+        if self.risen == first < len(self) and (not first or (times[first - 1] <= times[first] and ids[first - 1] < ids[first])):
+            self.risen = len(self)
+
     def sort(self) -> None:
         """By venue time, then trade id: the order the venue made them in, whatever order they came in."""
         times, ids = self.at_ms, self.trade_id
         self.funding.sort()
         self.regimes.sort(key=lambda change: change[0])
-        if not _rise(times, ids):
+        if self.risen < len(self) and not _rise(times, ids):
             order = sorted(range(len(self)), key=lambda i: (times[i], ids[i]))
             for name in COLUMNS:
                 column: array[int] = getattr(self, name)

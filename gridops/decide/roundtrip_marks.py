@@ -15,6 +15,8 @@ GAP_MS = 5_000
 _WIDTH = 32
 _DENSE = 4
 """Up to so many mids per moment asked for, those around are unpacked to be searched."""
+_TOGETHER = 32
+"""So many moments are looked for among the mids between the first and the last of them."""
 _NEAR = 128
 """So many mids further on the next moment asked for is looked for first."""
 
@@ -22,11 +24,13 @@ _NEAR = 128
 class Marks:
     """Mids (doubled, so that they stay integers) by venue time. Append in any order, `close` before asking."""
 
-    __slots__ = ("_highs", "_lows", "mid2", "times")
+    __slots__ = ("_highs", "_lows", "_risen", "mid2", "times")
 
     def __init__(self) -> None:
         self.times: array[int] = array("q")
         self.mid2: array[int] = array("q")
+        self._risen = 0
+        """So many of the first ones are known to be in the order of time."""
         self._lows: list[array[int]] = []
         self._highs: list[array[int]] = []
 
@@ -37,10 +41,18 @@ class Marks:
         self.times.append(at_ms)
         self.mid2.append(mid2)
 
+    def extend(self, times: "array[int]", mid2: "array[int]", *, rising: bool) -> None:
+        """Append many; with `rising` they are known to be in the order of time."""
+        first = len(self.times)
+        if rising and self._risen == first and times and (not first or self.times[-1] <= times[0]):
+            self._risen += len(times)
+        self.times.extend(times)
+        self.mid2.extend(mid2)
+
     def close(self) -> None:
         """Sort by time, keeping the order of arrival within one, and build the extremes."""
         times = self.times
-        if not all(map(le, times, islice(times, 1, None))):
+        if self._risen < len(times) and not all(map(le, times, islice(times, 1, None))):
             order = sorted(range(len(times)), key=times.__getitem__)
             self.times = array("q", [times[i] for i in order])
             self.mid2 = array("q", [self.mid2[i] for i in order])
@@ -89,10 +101,19 @@ class Marks:
             return []
         times, find = self.times, bisect_right if after else bisect_left
         low, high = bisect_left(times, at_ms[0]), bisect_right(times, at_ms[-1])
-        if high - low > _DENSE * len(at_ms):
-            return list(map(find, repeat(times), at_ms, repeat(low), repeat(high)))
-        found = map(find, repeat(times[low:high].tolist()), at_ms)
-        return list(map(add, found, repeat(low)) if low else found)
+        seen: Sequence[int] = times
+        base = 0
+        if high - low <= _DENSE * len(at_ms):
+            seen, base = times[low:high].tolist(), low
+            low, high = 0, len(seen)
+        found: list[int] = []
+        for start in range(0, len(at_ms), _TOGETHER):
+            # Between the places of the first and the last of some there are few to be searched.
+            some = at_ms[start : start + _TOGETHER]
+            low = find(seen, some[0], low, high)
+            end = find(seen, some[-1], low, high)
+            found += map(find, repeat(seen), some, repeat(low), repeat(end))
+        return list(map(add, found, repeat(base))) if base else found
 
     def mids(self, due_ms: Sequence[int]) -> list[int | None]:
         """What `at` says of many moments, given in order."""
@@ -115,19 +136,23 @@ class Marks:
 
     def spans(self, first: Sequence[int], beyond: Sequence[int]) -> tuple[list[int], list[int]]:
         """Lowest and highest from each place to before another; 0 where there is none between."""
-        lows, highs = [0] * len(first), [0] * len(first)
         base, end, most = min(first, default=0), max(beyond, default=0), 2 * _WIDTH
         held: Sequence[int] = self.mid2
         if end - base <= _DENSE * len(first):
             held = self.mid2[base:end].tolist()
         else:
             base = 0
+        lengths = list(map(sub, beyond, first))
+        if lengths and min(lengths) > 0 and max(lengths) <= most:
+            seen = [held[left - base : right - base] for left, right in zip(first, beyond, strict=True)]
+            return list(map(min, seen)), list(map(max, seen))
+        lows, highs = [0] * len(first), [0] * len(first)
         for number, (left, right) in enumerate(zip(first, beyond, strict=True)):
             if right - left > most:
                 lows[number], highs[number] = self.span(left, right)
             elif left < right:
-                seen = held[left - base : right - base]
-                lows[number], highs[number] = min(seen), max(seen)
+                some = held[left - base : right - base]
+                lows[number], highs[number] = min(some), max(some)
         return lows, highs
 
     @staticmethod

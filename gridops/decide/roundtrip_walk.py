@@ -8,6 +8,8 @@ as ever. It adds nothing up.
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import accumulate
+from operator import mul
 
 from gridops.decide.roundtrip_fills import OUTSIDE
 from gridops.decide.roundtrip_pairing import NEVER_MS, OpenTrip, Pairing
@@ -76,10 +78,11 @@ class _Walk:
         self._pairing, self._fills, self._found = pairing, pairing.fills, Stretch(start, stop)
         rungs = pairing.books.rungs
         self._cells = [each.cell for each in rungs]
-        self._orders = [each.order for each in rungs]
         self._left = [each.remaining for each in rungs]
         self._rungs: list[OpenTrip | int] = list(rungs)
         """A plain rung is its place in `opens`."""
+        self._orders: list[int] = []
+        """Of the open rungs; kept where an order may fill more than once."""
         self._episode = pairing.books.episode
         """Kept where it is not plain; then `_since` is the first row it has no slice of yet."""
         self._since = 0
@@ -88,38 +91,90 @@ class _Walk:
     def run(self) -> Stretch:
         """Walk, and leave the books at the end."""
         found, fills = self._found, self._fills
-        cells, orders, left, rungs = self._cells, self._orders, self._left, self._rungs
-        opens, entries, exits = found.opens, found.entries, found.exits
         start, stop, position = found.start, found.stop, self._pairing.books.position
-        columns = (column[start:stop] for column in (fills.sign, fills.lots, fills.level, fills.order))
-        for row, (sign, lots, level, order) in enumerate(zip(*columns, strict=True)):
-            if position * sign >= 0:
-                if not position:
+        every = fills.order[start:stop].tolist()
+        lots, signs = fills.lots[start:stop].tolist(), fills.sign[start:stop].tolist()
+        moves = list(map(mul, signs, lots))
+        cells = list(map(abs, fills.level[start:stop].tolist()))
+        held = list(accumulate(moves, initial=position))
+        if self._joins(every):
+            position = self._walk_joining(cells, lots, moves, held, every)
+        else:
+            position = self._walk(cells, lots, moves, held, every)
+        self._leave(position)
+        return found
+
+    def _joins(self, orders: list[int]) -> bool:
+        """May one of them fill more than once, or one that is open fill again?"""
+        distinct = set(orders)
+        return len(distinct) < len(orders) or OUTSIDE in distinct or not distinct.isdisjoint(self._open_orders())
+
+    def _open_orders(self) -> list[int]:
+        return [self._order_of(each) for each in self._rungs]
+
+    def _order_of(self, rung: "OpenTrip | int") -> int:
+        if isinstance(rung, OpenTrip):
+            return rung.order
+        return self._fills.order[self._found.start + self._found.opens[rung]]
+
+    def _walk(self, closing: list[int], lots: list[int], moves: list[int], held: list[int], orders: list[int]) -> int:
+        """No order fills twice: each row that opens lots opens a rung. Spelt out, for there may be a million rows."""
+        found, cells, left, rungs = self._found, self._cells, self._left, self._rungs
+        opens, entries, exits = found.opens, found.entries, found.exits
+        for row, cell, count, moved, before in zip(range(len(lots)), closing, lots, moves, held, strict=False):
+            if before * moved >= 0:
+                if not before:
                     self._since, self._first_open = row, len(opens)
-                position += sign * lots
+                cells.append(cell)
+                left.append(count)
+                rungs.append(len(opens))
+                opens.append(row)
+                continue
+            at = cells.index(cell) if cell and cell in cells else 0
+            rung = rungs[at]
+            if left[at] == count and isinstance(rung, int):
+                entries.append(rung)
+                exits.append(row)
+                del cells[at], left[at], rungs[at]
+            else:
+                self._close(row, cell, orders[row], before)
+            if not before + moved:
+                self._end(row, count)
+        return held[-1]
+
+    def _walk_joining(
+        self, closing: list[int], lots: list[int], moves: list[int], held: list[int], every: list[int]
+    ) -> int:
+        """The same where an order may fill more than once."""
+        found, cells, left, rungs = self._found, self._cells, self._left, self._rungs
+        self._orders = orders = self._open_orders()
+        opens = found.opens
+        for row, (cell, count, moved, before, order) in enumerate(
+            zip(closing, lots, moves, held[:-1], every, strict=True)
+        ):
+            if before * moved >= 0:
+                if not before:
+                    self._since, self._first_open = row, len(opens)
                 if order and order in orders:
-                    self._join(orders.index(order), row, lots)
+                    self._join(orders.index(order), row, count)
                 else:
-                    cells.append(abs(level))
+                    cells.append(cell)
                     orders.append(order)
-                    left.append(lots)
+                    left.append(count)
                     rungs.append(len(opens))
                 opens.append(row)
                 continue
-            cell = abs(level)
             at = cells.index(cell) if cell and cell in cells else 0
-            held = rungs[at]
-            if left[at] == lots and isinstance(held, int):
-                entries.append(held)
-                exits.append(row)
+            rung = rungs[at]
+            if left[at] == count and isinstance(rung, int):
+                found.entries.append(rung)
+                found.exits.append(row)
                 del cells[at], orders[at], left[at], rungs[at]
-                position += sign * lots
             else:
-                position = self._close(row, cell, order, position)
-            if not position:
-                self._end(row, lots)
-        self._leave(position)
-        return found
+                self._close(row, cell, order, before)
+            if not before + moved:
+                self._end(row, count)
+        return held[-1]
 
     def _join(self, at: int, row: int, lots: int) -> None:
         """An order filled once more."""
@@ -132,15 +187,15 @@ class _Walk:
         if isinstance(held, OpenTrip):
             return held
         row = self._found.start + self._found.opens[held]
-        trip = OpenTrip(self._cells[at], self._orders[at])
+        trip = OpenTrip(self._cells[at], self._order_of(held))
         trip.slices.append((row, 0, self._fills.lots[row]))
         self._rungs[at] = trip
         return trip
 
-    def _close(self, row: int, cell: int, order: int, position: int) -> int:
-        """Close with parts of rows, and open with what is left; the position after it."""
+    def _close(self, row: int, cell: int, order: int, position: int) -> None:
+        """Close with parts of rows, and open with what is left."""
         found, number = self._found, self._found.start + row
-        sign, lots, done = self._fills.sign[number], self._fills.lots[number], 0
+        lots, done = self._fills.lots[number], 0
         closing = min(lots, abs(position))
         while done < closing:
             at = self._cells.index(cell) if cell and cell in self._cells else 0
@@ -150,7 +205,7 @@ class _Walk:
             self._left[at] -= taken
             if not self._left[at]:
                 found.rungs.append((len(found.exits), self._built(trip, episode=False)))
-                del self._cells[at], self._orders[at], self._left[at], self._rungs[at]
+                del self._cells[at], self._left[at], self._rungs[at], self._orders[at : at + 1]
         if lots > closing:
             self._end(row, closing)
             self._episode, self._since = OpenTrip(0, OUTSIDE), row + 1
@@ -160,7 +215,6 @@ class _Walk:
             self._rungs.append(OpenTrip(cell, order))
             for trip in (self._episode, self._held(0)):
                 trip.slices.append((number, closing, lots))
-        return position + sign * lots
 
     def _end(self, row: int, lots: int) -> None:
         """The episode ends with so many lots of the row."""

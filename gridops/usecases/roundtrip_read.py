@@ -16,7 +16,7 @@ import msgspec
 
 from gridops.adapters import journal_fields as wire
 from gridops.adapters.journal_reader import JournalReader
-from gridops.adapters.journal_sift import Part, Seen, Traded
+from gridops.adapters.journal_sift import Part, Seen, Traded, rises
 from gridops.decide.ledger import COMMISSION, FROM_FILLS, REALISED, Key, Rows, Stream
 from gridops.decide.roundtrip_fills import OUTSIDE, Fills
 from gridops.decide.roundtrip_marks import Marks
@@ -119,17 +119,17 @@ class _Ids:
     def __contains__(self, trade_id: int) -> bool:
         return trade_id <= self._newest and not self.lack((trade_id,))
 
-    def lack(self, ids: Sequence[int]) -> bool:
+    def lack(self, ids: Sequence[int], *, rising: bool = False) -> bool:
         """Is none of them known?"""
-        if ids[0] > self._newest and all(map(lt, ids, islice(ids, 1, None))):
+        if ids[0] > self._newest and (rising or all(map(lt, ids, islice(ids, 1, None)))):
             return True
         self._known.update(*self._unread)
         self._unread.clear()
         return self._known.isdisjoint(ids)
 
-    def update(self, ids: Sequence[int]) -> None:
+    def update(self, ids: Sequence[int], *, rising: bool = False) -> None:
         self._unread.append(ids)
-        self._newest = max(self._newest, max(ids))
+        self._newest = max(self._newest, ids[-1] if rising else max(ids))
 
 
 class Fold:
@@ -164,9 +164,8 @@ class Fold:
             self._traded(traded)
         for listed in part.listed:
             stream = history.venue.stream(Key(listed.kind, listed.symbol, listed.asset))
-            stream.ref.frombytes(listed.ref)
-            stream.at_ms.frombytes(listed.at_ms)
-            stream.amount_e8.frombytes(listed.amount_e8)
+            columns = map(_longs, (listed.ref, listed.at_ms, listed.amount_e8))
+            stream.extend(*columns, rising=listed.rising)
 
     def take(self, row: InputRow) -> None:
         """Fold one row in. JournalError when it is not of this build's shape."""
@@ -316,23 +315,29 @@ class Fold:
         held = self._held.get(traded.symbol)
         if held is None or held.position != traded.before:
             return False
-        return held.ids.lack(_longs(traded.trade_id))
+        return held.ids.lack(_longs(traded.trade_id), rising=traded.rising)
 
     def _traded(self, traded: Traded) -> None:
         held = self._held[traded.symbol]
+        if held.waiting:
+            # In their order: fills that are out of it have to be sorted in the end.
+            self._store(held)
         fills, (tick, step) = held.fills, self._scale[traded.symbol]
         ids = _longs(traded.trade_id)
-        held.ids.update(ids)
+        held.ids.update(ids, rising=traded.rising)
         held.position = traded.after
-        fills.trade_id.extend(ids)
+        first = len(fills)
+        fills.trade_id.frombytes(traded.trade_id)
         fills.at_ms.frombytes(traded.at_ms)
+        if traded.rising:
+            fills.rose(first)
         fills.sign.frombytes(traded.sign)
         fills.price.extend(_longs(traded.price, tick))
         fills.lots.extend(_longs(traded.lots, step))
         fills.level.frombytes(traded.level)
         fills.order.extend(self._numbers(traded.orders))
         fills.fee_e8.frombytes(traded.fee_e8)
-        numbers = [fills.asset_number(name) for name in traded.fee_assets]
+        numbers = array("b", [fills.asset_number(name) for name in traded.fee_assets])
         fills.fee_asset.extend(numbers * len(ids) if len(numbers) == 1 else numbers)
         fills.realised_e8.frombytes(traded.realised_e8)
         fills.maker.frombytes(traded.maker)
@@ -349,15 +354,17 @@ class Fold:
         if marks is None:
             marks = self.history.marks[seen.symbol] = Marks()
         tick, _ = self._scale.get(seen.symbol, (1, 1))
-        marks.times.frombytes(seen.times)
-        marks.mid2.extend(_longs(seen.sums, tick))
+        marks.extend(_longs(seen.times), _longs(seen.sums, tick), rising=seen.rising)
 
     def _store(self, held: "_Held") -> None:
         """Move what waits into the columns, a column at a time: that is several times cheaper than fill by fill."""
         fills, rows = held.fills, held.waiting
         tick, step = self._scale[fills.instrument.symbol]
+        first = len(fills)
         fills.trade_id.extend([f.trade_id for f in rows])
         fills.at_ms.extend([f.at_ms for f in rows])
+        if rises(fills.at_ms[first:], fills.trade_id[first:]):
+            fills.rose(first)
         fills.sign.extend([1 if f.side == "BUY" else -1 for f in rows])
         fills.price.extend([f.price_ticks * tick for f in rows])
         fills.lots.extend([f.lots * step for f in rows])
