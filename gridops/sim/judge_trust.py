@@ -27,8 +27,8 @@ CLOCK_MS = 60_000
 """The clock is measured every 30 s; one measurement may be lost."""
 TRUTH = frozenset([QueryKind.OPEN_ORDERS, QueryKind.POSITIONS, QueryKind.TRADES])
 """Reads without which the books are not reconciled."""
-_BOOK_MS = re.compile(rb'"book_event_ms":(\d+)')
-_MARK_MS = re.compile(rb'"mark_event_ms":(\d+)')
+_FRAMES_MS = re.compile(rb'"book_event_ms":(\d+).*?"mark_event_ms":(\d+)')
+"""The venue's own times in a market view, in the order in which the codec writes them."""
 
 
 class TrustJudge:
@@ -44,6 +44,8 @@ class TrustJudge:
         self._rules = HealthRules()
         self._answered: dict[QueryKind, int] = {}
         """Reads that answered since the run began or the user stream came back from an outage that counts."""
+        self._oldest_ms: int | None = None
+        """When the oldest of the newest answers came; None while one is missing."""
         self._user_up = False
         self._down_ns = 0
         """Boot time at which the user stream went down; 0 = it was never up in this run."""
@@ -60,6 +62,7 @@ class TrustJudge:
         """A run begins, with filters read for it and nothing else."""
         self._rules = boot.rules.health
         self._answered.clear()
+        self._oldest_ms = None
         self._user_up, self._down_ns, self._lease_held = False, 0, True
         self._filters_ms, self._offset_ms, self._jump_ms = self._now_ms(), None, 0
         self._lost_ms = None
@@ -69,6 +72,7 @@ class TrustJudge:
         outage_ns = self._rules.user_stale_ms * 1_000_000
         if up and not self._user_up and (not self._down_ns or boot_ns - self._down_ns >= outage_ns):
             self._answered.clear()
+            self._oldest_ms = None
         if self._user_up and not up:
             self._down_ns = boot_ns
         self._user_up = up
@@ -80,6 +84,8 @@ class TrustJudge:
     def answered(self, reply: events.QueryReply) -> None:
         """A read succeeded."""
         self._answered[reply.kind] = self._now_ms()
+        if self._answered.keys() >= TRUTH:
+            self._oldest_ms = min(self._answered[kind] for kind in TRUTH)
         if reply.kind is QueryKind.RULES and reply.instruments:
             self._filters_ms = self._now_ms()
         elif reply.kind is QueryKind.TIME:
@@ -119,8 +125,9 @@ class TrustJudge:
 
     def _unread(self) -> str:
         """What of the account was never read since the run began or the user stream came back."""
-        missing = sorted(TRUTH - self._answered.keys())
-        return f"no answer to {missing} since the run began or the user stream changed" if missing else ""
+        if self._oldest_ms is not None:
+            return ""
+        return f"no answer to {sorted(TRUTH - self._answered.keys())} since the run began or the user stream changed"
 
     def _lost(self, at_ms: int, now_ms: int) -> str:
         """The first thing that is lost, empty when nothing is. Ages of frames are counted to `at_ms`."""
@@ -136,19 +143,17 @@ class TrustJudge:
             return f"requests have been stamped wrong for {now_ms - wrong_ms} ms"
         if now_ms - self._filters_ms > rules.filters_stale_ms + LOOK_MS:
             return f"the filters are {now_ms - self._filters_ms} ms old"
-        read_ms = min([self._answered[kind] for kind in TRUTH if kind in self._answered], default=now_ms)
-        if now_ms - read_ms > rules.sync_stale_ms + READS_MS:
+        read_ms = self._oldest_ms
+        if read_ms is not None and now_ms - read_ms > rules.sync_stale_ms + READS_MS:
             return f"a read of the account is {now_ms - read_ms} ms old"
         return self._old_market(at_ms)
 
     def _old_market(self, at_ms: int) -> str:
         """Which frame of the market is older, by the venue's own time in it, than its limit."""
-        for what, field, limit_ms in (
-            ("book", _BOOK_MS, self._rules.feed_stale_ms),
-            ("mark price", _MARK_MS, self._rules.mark_stale_ms),
-        ):
-            said = field.search(self.view)
-            age_ms = at_ms - int(said[1]) if said else at_ms
-            if age_ms > limit_ms + LOOK_MS:
-                return f"the {what} is of {age_ms} ms ago by the venue's time"
+        rules, said = self._rules, _FRAMES_MS.search(self.view)
+        book_ms, mark_ms = (int(said[1]), int(said[2])) if said is not None else (0, 0)
+        if at_ms - book_ms > rules.feed_stale_ms + LOOK_MS:
+            return f"the book is of {at_ms - book_ms} ms ago by the venue's time"
+        if at_ms - mark_ms > rules.mark_stale_ms + LOOK_MS:
+            return f"the mark price is of {at_ms - mark_ms} ms ago by the venue's time"
         return ""
