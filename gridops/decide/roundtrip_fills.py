@@ -119,7 +119,9 @@ class Fills:
     def rose(self, first: int) -> None:
         """The rows from `first` on are in the venue's order among themselves, and none was added to them since."""
         times, ids = self.at_ms, self.trade_id
-        if self.risen == first < len(self) and (not first or (times[first - 1] <= times[first] and ids[first - 1] < ids[first])):
+        if self.risen == first < len(self) and (
+            not first or (times[first - 1] <= times[first] and ids[first - 1] < ids[first])
+        ):
             self.risen = len(self)
 
     def sort(self) -> None:
