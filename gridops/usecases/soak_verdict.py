@@ -77,6 +77,10 @@ class _NoVenue:
 
     live_ids: frozenset[str] = frozenset()
 
+    def booked_lots(self, _client_id: str) -> int:
+        """The fills are held against the venue's own at the end."""
+        return 1 << 62
+
     def ban_told(self) -> None:
         """Nobody asks."""
 
@@ -86,9 +90,11 @@ def judge(bench: Bench, soaked: Soaked) -> Verdict:
     verdicts = Verdicts()
     verdicts.collecting = True
     secrets = (bench.venue.api_key.encode(), bench.venue.api_secret.encode())
-    rows = RowJudge(verdicts, _NoVenue(), secrets)  # type: ignore[arg-type]
+    now_ms = 0
+    rows = RowJudge(verdicts, _NoVenue(), secrets, lambda: now_ms)  # type: ignore[arg-type]
     moves: list[tuple[float, str]] = []
     for row in _rows(bench.home):
+        now_ms = row.wall_ms
         rows.read(row)  # type: ignore[arg-type]
         for said in codec.records_of(codec.decode_row(row.body)):
             if isinstance(said, Transition):
