@@ -21,7 +21,18 @@ from tests.wire.harness import Bench, BenchFailed, Engine, differences, increase
 ROOT = Path(__file__).resolve().parents[2]
 DOOMED = str(Path(__file__).with_name("doomed.py"))
 TRADING = ("ACTIVE", "THROTTLED")
-STARTS = ("STARTING", "INIT", "READY")
+STARTS = ("STARTING", "INIT", "READY", "LATCHED")
+OF_A_START = (
+    "venue_queries._read GET fapi/v1/exchangeInfo",
+    "venue_queries._read GET fapi/v1/symbolConfig",
+    "venue_queries._read GET fapi/v1/time",
+    "venue_wire._on_data market answer",
+    "venue_wire._on_data public answer",
+    "venue_wire.connect GET market/ws",
+    "venue_wire.connect GET public/ws",
+    "venue_wire.send send SUBSCRIBE",
+)
+"""What an EMERGENCY comes by only when it begins with the start, by the latch that a dead engine left."""
 SETTLE_S = 0.3
 """After a SIGKILL the venue may still read what the dead engine had written into its sockets."""
 EQUAL_WITHIN_S, LOOKS = 10.0, 4
@@ -53,6 +64,8 @@ class Return:
 
 def scene_of(place: Place) -> str:
     """The scene that comes by there: the latch is taken away in the INIT after an emergency."""
+    if place.state == "EMERGENCY" and place.site in OF_A_START:
+        return "LATCHED"
     return "EMERGENCY" if place.site.startswith("kill_latch") else place.state
 
 
@@ -194,6 +207,15 @@ def emergency(bench: Bench, engine: Engine) -> None:
     dwell(engine, 1.0)
 
 
+def latched(bench: Bench, engine: Engine) -> None:
+    engine.wait_state("EMERGENCY")
+    trade(bench, engine)
+    bench.venue.fault("ws.close", target="market")
+    dwell(engine, 2.0)
+    engine.wait(lambda: bool(engine.ask("ack", reason="scene")["accepted"]), 30.0, "flat, and acknowledged")
+    dwell(engine, 1.0)
+
+
 def stopping(bench: Bench, engine: Engine) -> None:
     engine.wait_state(*TRADING)
     dwell(engine, 2.0)
@@ -210,7 +232,7 @@ def stopping(bench: Bench, engine: Engine) -> None:
 
 SCENES: dict[str, Scene] = {
     "STARTING": starting, "INIT": init, "READY": ready, "ACTIVE": active, "THROTTLED": throttled, "PAUSED": paused,
-    "DEGRADED": degraded, "EMERGENCY": emergency, "STOPPING": stopping,
+    "DEGRADED": degraded, "EMERGENCY": emergency, "STOPPING": stopping, "LATCHED": latched,
 }  # fmt: skip
 
 
@@ -236,7 +258,13 @@ def play(bench: Bench, scene: str, place: Place | None, nth: int = 1, engine: En
 
 
 def _begin(bench: Bench, scene: str, running: Engine | None, place: Place | None, nth: int) -> Engine:
-    """A start, armed: after the crash of what runs, if anything does."""
+    """A start, armed: after the crash of what runs, if anything does; for `LATCHED` of one that was killed."""
+    if scene == "LATCHED":
+        if running is None:
+            running = start_doomed(bench, None)
+            running.wait_state(*TRADING)
+        running.ask("kill", reason="scene")
+        running.wait_state("EMERGENCY")
     if running is not None:
         running.kill()
         time.sleep(SETTLE_S)

@@ -8,6 +8,6 @@ from tests.wire.kill_sweep import every_site_of
 pytestmark = [pytest.mark.wire, pytest.mark.nightly, pytest.mark.timeout(3_400)]
 
 
-@pytest.mark.parametrize("state", ["DEGRADED", "EMERGENCY", "STOPPING"])
+@pytest.mark.parametrize("state", ["DEGRADED", "EMERGENCY", "LATCHED", "STOPPING"])
 def test_killed_at_each_call_site_of_a_retreat(tmp_path: Path, state: str) -> None:
     every_site_of(tmp_path, state)
