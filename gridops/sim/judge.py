@@ -71,6 +71,7 @@ class Judge:
         self.asks = RequestJudge(self.verdicts, now_ms)
         self.rows.trust.stamps_wrong_ms = self.asks.stamps_wrong_ms
         self.asks.marks = self._marks = deque[tuple[int, int]]()
+        self.asks.tick_size = grid.instrument.tick_size
         self._kill_ms: int | None = None
         self._evidence_lost_ms: int | None = None
         self.live: dict[int, Resting] = {}

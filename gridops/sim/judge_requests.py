@@ -33,6 +33,8 @@ class RequestJudge:
         self.hindered: Callable[[], bool] = lambda: False
         self.marks: Sequence[tuple[int, int]] = ()
         """(true ms, ticks) of the venue's recent marks."""
+        self.tick_size = Decimal(0)
+        """Of these ticks; the filters may have another one by now."""
         self._specs: deque[tuple[int, SymbolSpec]] = deque(maxlen=8)
         """Filters that were in force, with the last moment of each."""
         self._silent_until_ms = 0
@@ -118,7 +120,7 @@ class RequestJudge:
             return wrong[-1]
         beyond = ""
         for _, mark in reversed(self.marks):
-            beyond = _beyond(leg, spec, mark * spec.tick_size)
+            beyond = _beyond(leg, spec, mark * self.tick_size)
             if not beyond:
                 break
         return beyond
