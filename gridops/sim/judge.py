@@ -425,13 +425,13 @@ class Judge:
         missing = sorted(set(self.trades) - self.history - booked)
         if missing:
             self._say("I-06", f"fills {missing[:5]} were never booked")
+        self._settle_money(state, truth["accounts"][account]["wallet"])
         self.rows.trips.skewed |= bool(self.history)
         asset = self._grid.instrument.settle_asset
         entry = Decimal(truth["accounts"][account]["positions"].get(symbol.symbol, {"entry": "0"})["entry"])
         cost = entry * self._grid.instrument.step_size * held
         earned = state.ledger.realised.get(asset, Decimal(0)) - cost
         self.rows.trips.settle(symbol.trips.lots, self.trades.values(), earned)
-        self._settle_money(state, truth["accounts"][account]["wallet"])
         self._settle_orders(state)
 
     def _settle_money(self, state: EngineState, wallet: Mapping[str, str]) -> None:

@@ -81,6 +81,7 @@ def test_a_kill_is_flat_within_a_minute_of_faults(fault: str) -> None:
         assert stage.flat, f"seed {seed}: {stage.judge.position} lots, {stage.judge.live}"
         flat_ms.append(max(0, stage.last_open_ms - at_ms))
         assert all(write.at_ms - at_ms < 1_000 for write in stage.raised(at_ms))
+        assert flat_ms[-1] <= 60_000 or "order_unproven" in stage.topics(at_ms), f"seed {seed}: nobody was told"
         stage.close()
     told(f"kill to flat, {fault}", flat_ms)
     assert percentile(flat_ms, 0.99) <= 60_000
