@@ -5,18 +5,21 @@ says of any: the same whole numbers. Of a plain rung trip they are those of two 
 follow each other, they are differences of running sums.
 """
 
+from array import array
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, repeat
 from operator import add, itemgetter, lt, mul, neg, sub
 from typing import Any
 
-from gridops.decide.roundtrip_fills import Fills, beyond
+from gridops.decide.roundtrip_fills import Fills
 from gridops.decide.roundtrip_marks import Marks
 from gridops.decide.roundtrip_trip import HORIZONS_MS
 from gridops.decide.roundtrip_walk import Stretch
 
 Column = Sequence[int]
+NOTHING: Column = ()
+"""A column of zeros, however long."""
 Pick = Callable[[Sequence[Any]], Sequence[Any]]
 """Takes some places of whatever column it is given."""
 
@@ -61,6 +64,9 @@ class _Rows:
     """Figures of whole rows of a stretch."""
 
     at_ms: Column
+    signed_lots: Column
+    paid: Column
+    """Units, negative where they were sold."""
     units: Column
     earned: Column
     """Units, negative where they were bought."""
@@ -74,26 +80,37 @@ class _Rows:
 def columns(fills: Fills, marks: Marks | None, found: Stretch) -> tuple[Columns, Columns]:
     """Plain trips of both levels, rungs first."""
     rows = _rows(fills, found)
-    seen = None if marks is None else _Seen(fills, marks, found, rows)
+    seen = None if marks is None else _Seen(marks, found, rows)
     return _rungs(found, rows, seen), _episodes(found, rows, seen)
 
 
 def _rows(fills: Fills, found: Stretch) -> _Rows:
     start, stop = found.start, found.stop
-    lots = fills.lots[start:stop].tolist()
-    price, sign = fills.price[start:stop].tolist(), fills.sign[start:stop].tolist()
-    units = list(map(mul, price, lots))
+    lots, sign = fills.lots[start:stop].tolist(), fills.sign[start:stop].tolist()
+    price, maker = fills.price[start:stop], fills.maker[start:stop]
     level, mid2 = fills.intended[start:stop], fills.mid2[start:stop]
+    signed = list(map(mul, sign, lots))
+    paid = list(map(mul, price.tolist(), signed))
     return _Rows(
         at_ms=fills.at_ms[start:stop].tolist(),
-        units=units,
-        earned=list(map(neg, map(mul, units, sign))),
+        signed_lots=signed,
+        paid=paid,
+        units=list(map(abs, paid)),
+        earned=list(map(neg, paid)),
         fee_e8=fills.fee_e8[start:stop].tolist(),
         lots=lots,
-        maker_lots=[count if maker else 0 for count, maker in zip(lots, fills.maker[start:stop], strict=True)],
-        slip_level_units=list(map(mul, beyond(price, level, sign), lots)),
-        slip_mid2_units=list(map(mul, beyond(list(map(add, price, price)), mid2, sign), lots)),
+        maker_lots=[count if made else 0 for count, made in zip(lots, maker, strict=True)] if 0 in maker else lots,
+        slip_level_units=NOTHING if price == level else _beyond(paid, 1, level, signed),
+        slip_mid2_units=_beyond(paid, 2, mid2, signed),
     )
+
+
+def _beyond(paid: Column, times: int, wanted: "array[int]", signed: Column) -> Column:
+    """What was paid so many times, less what was wanted for it; nothing where none was wanted."""
+    off = map(sub, paid if times == 1 else map(mul, paid, repeat(times)), map(mul, wanted.tolist(), signed))
+    if 0 not in wanted:
+        return list(off)
+    return [each if want else 0 for each, want in zip(off, wanted, strict=True)]
 
 
 def picked(at: Column) -> Pick:
@@ -108,9 +125,9 @@ def _rungs(found: Stretch, rows: _Rows, seen: "_Seen | None") -> Columns:
     enter, leave = picked(opened), picked(found.exits)
 
     def both(column: Column) -> Column:
-        return list(map(add, enter(column), leave(column)))
+        return NOTHING if column is NOTHING else list(map(add, enter(column), leave(column)))
 
-    exit_ms = leave(rows.at_ms)
+    exit_ms, lots = leave(rows.at_ms), both(rows.lots)
     return Columns(
         rows=[found.start + row for row in opened],
         exit_ms=exit_ms,
@@ -119,8 +136,8 @@ def _rungs(found: Stretch, rows: _Rows, seen: "_Seen | None") -> Columns:
         exit_units=leave(rows.units),
         gross_units=both(rows.earned),
         fee_e8=both(rows.fee_e8),
-        lots=both(rows.lots),
-        maker_lots=both(rows.maker_lots),
+        lots=lots,
+        maker_lots=lots if rows.maker_lots is rows.lots else both(rows.maker_lots),
         slip_level_units=both(rows.slip_level_units),
         slip_mid2_units=both(rows.slip_mid2_units),
         looks=None if seen is None else seen.rungs(found.entries, found.exits),
@@ -131,12 +148,12 @@ def _episodes(found: Stretch, rows: _Rows, seen: "_Seen | None") -> Columns:
     begin, end = picked(found.firsts), picked([last + 1 for last in found.lasts])
 
     def between(column: Iterable[int]) -> Column:
-        return differences(column, begin, end) if found.firsts else ()
+        return NOTHING if column is NOTHING or not found.firsts else differences(column, begin, end)
 
     opens = bytearray(found.stop - found.start)
     for row in found.opens:
         opens[row] = 1
-    entered = between(map(mul, rows.units, opens))
+    entered, lots = between(map(mul, rows.units, opens)), between(rows.lots)
     exit_ms = picked(found.lasts)(rows.at_ms)
     return Columns(
         rows=[found.start + row for row in found.firsts],
@@ -146,11 +163,11 @@ def _episodes(found: Stretch, rows: _Rows, seen: "_Seen | None") -> Columns:
         exit_units=list(map(sub, between(rows.units), entered)),
         gross_units=between(rows.earned),
         fee_e8=between(rows.fee_e8),
-        lots=between(rows.lots),
-        maker_lots=between(rows.maker_lots),
+        lots=lots,
+        maker_lots=lots if rows.maker_lots is rows.lots else between(rows.maker_lots),
         slip_level_units=between(rows.slip_level_units),
         slip_mid2_units=between(rows.slip_mid2_units),
-        looks=None if seen is None else seen.episodes(found, entered, between(rows.lots)),
+        looks=None if seen is None else seen.episodes(found, entered, lots),
     )
 
 
@@ -167,33 +184,36 @@ def differences(
 class _Seen:
     """The mid after every row that opened lots, and its extremes between rows."""
 
-    def __init__(self, fills: Fills, marks: Marks, found: Stretch, rows: _Rows) -> None:
+    def __init__(self, marks: Marks, found: Stretch, rows: _Rows) -> None:
         self._marks, self._at_ms = marks, rows.at_ms
-        opens, prices = picked(found.opens), fills.price[found.start : found.stop]
-        self._units, self._lots, at_ms = opens(rows.units), opens(rows.lots), opens(rows.at_ms)
-        self._side = opens(fills.sign[found.start : found.stop])
+        opens = picked(found.opens)
+        self._signed, paid, at_ms = opens(rows.signed_lots), opens(rows.paid), opens(rows.at_ms)
+        self._paid2 = list(map(mul, paid, repeat(2)))
         self._first = marks.places(at_ms, after=False)
         self._moved: list[Column] = []
         self._known: list[Column] = []
-        paid2 = list(map(mul, opens(prices), repeat(2)))
-        weight = list(map(mul, self._side, self._lots))
+        """NOTHING where all are known."""
         for horizon_ms in HORIZONS_MS:
             mids = marks.mids(list(map(add, at_ms, repeat(horizon_ms))))
-            known = [1] * len(mids)
+            known: Column = NOTHING
             if None in mids:
                 known = [mid is not None for mid in mids]
-                mids = [paid if mid is None else mid for mid, paid in zip(mids, paid2, strict=True)]
+                mids = [0 if mid is None else mid for mid in mids]
+            moved = list(map(sub, map(mul, mids, self._signed), self._paid2))
+            self._moved.append(list(map(mul, moved, known)) if known else moved)
             self._known.append(known)
-            self._moved.append(list(map(mul, map(sub, mids, paid2), weight)))
 
     def rungs(self, entries: Column, exits: Column) -> Looks:
         """Of trips that a place in `opens` and a row make."""
         enter = picked(entries)
-        looks = self._excursions(enter(self._first), exits, enter(self._units), enter(self._lots), enter(self._side))
+        looks = self._excursions(enter(self._first), exits, enter(self._paid2), enter(self._signed))
+        every = all(looks.looked)
         for moved, known in zip(self._moved, self._known, strict=True):
-            both = list(map(mul, enter(known), looks.looked))
+            both = looks.looked
+            if known:
+                both = list(map(mul, enter(known), looks.looked))
             looks.known.append(both)
-            looks.moved2_units.append(list(map(mul, enter(moved), both)))
+            looks.moved2_units.append(enter(moved) if every else list(map(mul, enter(moved), both)))
         return looks
 
     def episodes(self, found: Stretch, entered: Column, lots: Column) -> Looks:
@@ -201,24 +221,26 @@ class _Seen:
         if not found.firsts:
             return Looks((), (), (), [()] * len(HORIZONS_MS), [()] * len(HORIZONS_MS))
         begin, end = picked(found.open_from), picked(found.open_to)
-        held = [both // 2 for both in lots]
-        looks = self._excursions(begin(self._first), found.lasts, entered, held, begin(self._side))
+        side = [1 if lots > 0 else -1 for lots in begin(self._signed)]
+        held = [both // 2 * way for both, way in zip(lots, side, strict=True)]
+        paid2 = [2 * units * way for units, way in zip(entered, side, strict=True)]
+        looks = self._excursions(begin(self._first), found.lasts, paid2, held)
         opened = list(map(sub, found.open_to, found.open_from))
         for moved, known in zip(self._moved, self._known, strict=True):
-            count = differences(known, begin, end)
-            both = [every == all_ and look for every, all_, look in zip(count, opened, looks.looked, strict=True)]
+            both = looks.looked
+            if known:
+                count = differences(known, begin, end)
+                both = [every == all_ and look for every, all_, look in zip(count, opened, looks.looked, strict=True)]
             looks.known.append(both)
             looks.moved2_units.append(list(map(mul, differences(moved, begin, end), both)))
         return looks
 
-    def _excursions(self, first: Column, exits: Column, entered: Column, lots: Column, side: Column) -> Looks:
+    def _excursions(self, first: Column, exits: Column, paid2: Column, lots: Column) -> Looks:
+        """`paid2` and `lots` of the entries, negative where they were sold."""
         beyond = self._marks.places(picked(exits)(self._at_ms), after=True)
         looked = list(map(lt, first, beyond))
         lows, highs = self._marks.spans(first, beyond)
-        paid2, weight = list(map(mul, entered, repeat(2))), list(map(mul, lots, looked))
-
-        def moved(extremes: Column) -> Column:
-            return list(map(mul, map(sub, map(mul, extremes, weight), map(mul, paid2, looked)), side))
-
-        one, other = moved(lows), moved(highs)
+        if not all(looked):
+            paid2, lots = list(map(mul, paid2, looked)), list(map(mul, lots, looked))
+        one, other = (list(map(sub, map(mul, extremes, lots), paid2)) for extremes in (lows, highs))
         return Looks(looked, list(map(min, repeat(0), one, other)), list(map(max, repeat(0), one, other)))

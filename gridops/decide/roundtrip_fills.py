@@ -6,11 +6,10 @@ an object. Money is integer 1e-8 of its asset, the venue's own resolution; finer
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import islice
-from operator import le, lt, mul, sub
+from operator import le, lt
 
 from gridops.domain.instrument import Instrument
 
@@ -161,14 +160,6 @@ def _rise(times: "array[int]", ids: "array[int]") -> bool:
         return True
     names = zip(times, ids, strict=True)
     return all(map(le, names, zip(islice(times, 1, None), islice(ids, 1, None), strict=True)))
-
-
-def beyond(price: Sequence[int], wanted: Sequence[int], sign: Sequence[int]) -> Iterable[int]:
-    """How much worse each price was than the one wanted; nothing where none was."""
-    off = map(mul, map(sub, price, wanted), sign)
-    if 0 not in wanted:
-        return off
-    return [each if want else 0 for each, want in zip(off, wanted, strict=True)]
 
 
 COLUMNS = (

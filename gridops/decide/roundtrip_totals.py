@@ -10,7 +10,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from itertools import accumulate, count, repeat
 from operator import mul, sub
 
-from gridops.decide.roundtrip_columns import Columns, Looks, picked
+from gridops.decide.roundtrip_columns import NOTHING, Columns, Looks, picked
 from gridops.decide.roundtrip_fills import Fills, money
 from gridops.decide.roundtrip_trip import HORIZONS_MS, Rates, Trip, made_by
 from gridops.domain.instrument import Instrument
@@ -114,7 +114,9 @@ class Sums:
         self.wins += wins
         self.trips += len(pick(found.exit_ms))
         for name in _SUMMED:
-            setattr(self, name, getattr(self, name) + sum(pick(getattr(found, name))))
+            column = getattr(found, name)
+            if column is not NOTHING:
+                setattr(self, name, getattr(self, name) + sum(pick(column)))
         if found.looks is not None:
             self._look_at(found.looks, pick)
 

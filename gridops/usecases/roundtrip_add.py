@@ -32,7 +32,7 @@ WORTH_IT = 50_000
 Export = Callable[[TripRow], None]
 Owned = tuple[int, int]
 """The first and the last row of a plain trip."""
-_AHEAD = 0.58
+_AHEAD = 0.53
 """Share of the rows that the other process counts: it begins while this one still ties the ledgers out."""
 _Told = tuple[dict[str, Tally], "deque[TripRow]", roundtrip_law.Books]
 
