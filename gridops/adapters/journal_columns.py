@@ -8,18 +8,25 @@ the rows are read instead. They are a convenience: a stretch that cannot be made
 import struct
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
+from importlib import import_module
 from itertools import islice
+from typing import TYPE_CHECKING
 
 import apsw
 
 from gridops.adapters.journal_schema import query
-from gridops.adapters.journal_sift import SIFTER, StoredRow, encode, sift
 from gridops.domain.values import value
 
+if TYPE_CHECKING:
+    from gridops.adapters.journal_sift import StoredRow
+
+SIFTER = 1
+"""Raise it when `journal_sift` gives other parts of the same rows: what is stored is then made from the rows again."""
 ROWS = 256
 """Rows of one stretch: sifting them keeps the interpreter from the engine's loop for a millisecond or two."""
 BACKLOG = 8 * ROWS
 """Rows that may wait to be sifted while others wait to be written."""
+_SIFT = "gridops.adapters.journal_sift"
 _MOST_KEPT = 64
 """Stretches that may wait for a transaction."""
 _PAGE = 64
@@ -48,6 +55,8 @@ class ColumnMaker:
     """Collects rows that were committed and sifts them. Used by one thread at a time."""
 
     def __init__(self) -> None:
+        # Here and not when the first stretch is whole: by then orders wait for this thread.
+        import_module(_SIFT)
         self._rows: list[tuple[StoredRow, bytes]] = []
         """Committed and not yet sifted, each with its chain value."""
         self._made: list[tuple[Stretch, bytes]] = []
@@ -81,9 +90,12 @@ class ColumnMaker:
         del self._made[:count]
 
 
-def stretch_of(rows: Sequence[StoredRow]) -> Stretch:
+def stretch_of(rows: "Sequence[StoredRow]") -> Stretch:
     """Rows that follow each other as columns."""
-    return Stretch(rows[0][0], rows[-1][0], len(rows), encode(sift(rows)))
+    # Whoever only looks into a journal loads no sifter: a command's start is measured in milliseconds.
+    from gridops.adapters import journal_sift
+
+    return Stretch(rows[0][0], rows[-1][0], len(rows), journal_sift.encode(journal_sift.sift(rows)))
 
 
 def insert(connection: apsw.Connection, values: Sequence[tuple[object, ...]]) -> None:

@@ -3,7 +3,7 @@
 Beside the journal, below the fold of the round trips, which keeps the story; it knows nothing of rows before or after
 its page. Whatever is not plainly a quote, a booked trade or a list of income rows it does not interpret: it says which
 rows to take one by one. The same is said of a page that cannot be decoded, so that the one row at fault is named by who
-takes it.
+takes it. Journals keep what it gives: other parts of the same rows need another `journal_columns.SIFTER`.
 """
 
 from array import array
@@ -17,8 +17,6 @@ from msgspec.structs import astuple
 from gridops.adapters import journal_fields as wire
 from gridops.decide.ledger import FROM_FILLS
 
-SIFTER = 1
-"""Raise it when the same rows give other parts: what is stored of them is then made from the rows again."""
 StoredRow = tuple[int, int, str, bytes]
 """(seq, wall ms, kind, body)."""
 _QUIET_END = b",[],[]]"

@@ -111,7 +111,7 @@ def test_a_journal_of_the_first_version_is_read_and_goes_on(tmp_path: Path) -> N
 
 def test_rows_that_cannot_be_sifted_are_committed_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "j.db"
-    monkeypatch.setattr(journal_columns, "sift", lambda _rows: 1 / 0)
+    monkeypatch.setattr(journal_sift, "sift", lambda _rows: 1 / 0)
     filled(path, 9)
     assert bounds(path) == []
     with JournalReader(path) as reader:
@@ -153,7 +153,7 @@ def test_what_is_stored_changes_only_with_the_sifters_number() -> None:
     stretch = journal_columns.stretch_of(_stored(traded()))
     assert any(isinstance(said, Filled) for _, _, records in traded().rows for said in records)
     digest = sha256(stretch.body).hexdigest()[:16]
-    assert (journal_sift.SIFTER, stretch.first_seq, stretch.rows, digest) == (1, 1, 24, "d871699c3de4917e")
+    assert (journal_columns.SIFTER, stretch.first_seq, stretch.rows, digest) == (1, 1, 24, "d871699c3de4917e")
 
 
 def test_a_stretch_keeps_the_interpreter_for_a_few_milliseconds() -> None:
