@@ -300,9 +300,7 @@ def come_back(bench: Bench) -> tuple[Engine, Return]:
     ready_s = time.monotonic() - engine.since_s
     if engine.snapshot()["state"] == "EMERGENCY":
         engine.wait(lambda: bool(engine.ask("ack", reason="scene")["accepted"]), 60.0, "flat, and acknowledged")
-    elif engine.snapshot()["state"] == "PAUSED":
-        engine.ask("resume", reason="scene")
-    engine.wait_state(*TRADING, within_s=60.0)
+    engine.wait(lambda: _trades(engine), 60.0, "trading")
     trading_s = time.monotonic() - engine.since_s
     dwell(engine, 0.5)
     engine.ask("pause", reason="compare")
@@ -310,6 +308,14 @@ def come_back(bench: Bench) -> tuple[Engine, Return]:
     faults = _faults(bench, since)
     engine.ask("resume", reason="compare")
     return engine, Return(ready_s=ready_s, trading_s=trading_s, faults=tuple(faults))
+
+
+def _trades(engine: Engine) -> bool:
+    """Whether it does; a pause that the dead engine had been told is taken back, which READY may come before."""
+    state = engine.snapshot()["state"]
+    if state == "PAUSED":
+        engine.ask("resume", reason="scene")
+    return state in TRADING
 
 
 def _faults(bench: Bench, since: int) -> list[str]:
