@@ -6,7 +6,7 @@ the rows are read instead. They are a convenience: a stretch that cannot be made
 """
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from hashlib import sha256
 from importlib import import_module
 from itertools import islice
@@ -18,12 +18,12 @@ from gridops.adapters.journal_schema import query
 from gridops.domain.values import value
 
 if TYPE_CHECKING:
-    from gridops.adapters.journal_sift import StoredRow
+    from gridops.adapters.journal_sift import Part, StoredRow
 
 SIFTER = 1
 """Raise it when `journal_sift` gives other parts of the same rows: what is stored is then made from the rows again."""
 ROWS = 256
-"""Rows of one stretch: sifting them keeps the interpreter from the engine's loop for a millisecond or two."""
+"""Rows of one stretch: each step of sifting them keeps the interpreter for a millisecond or less."""
 BACKLOG = 8 * ROWS
 """Rows that may wait to be sifted while others wait to be written."""
 _SIFT = "gridops.adapters.journal_sift"
@@ -60,6 +60,8 @@ class ColumnMaker:
         self._rows: list[tuple[StoredRow, bytes]] = []
         """Committed and not yet sifted, each with its chain value."""
         self._made: list[tuple[Stretch, bytes]] = []
+        self._work: Generator[None, None, list[Part]] | None = None
+        """The sifting of the oldest stretch, under way."""
 
     @property
     def waiting(self) -> int:
@@ -72,14 +74,25 @@ class ColumnMaker:
         self._rows += zip(zip(seqs, walls, kinds, bodies, strict=True), chains, strict=True)  # type: ignore[arg-type]
 
     def make(self) -> None:
-        """Sift one stretch. Rows that cannot be sifted at all have no columns: they are read as they are."""
-        some, self._rows = self._rows[:ROWS], self._rows[ROWS:]
+        """Go a small step on with the oldest stretch.
+
+        Rows that cannot be sifted at all have no columns: they are read as they are.
+        """
+        from gridops.adapters import journal_sift
+
+        some = self._rows[:ROWS]
         try:
-            self._made.append((stretch_of([row for row, _ in some]), some[-1][1]))
-        except Exception:
-            # A disk that takes no columns must not keep rows from it: who reads sifts them.
+            if self._work is None:
+                self._work = journal_sift.sifting([row for row, _ in some])
+            next(self._work)
             return
-        del self._made[:-_MOST_KEPT]
+        except StopIteration as done:
+            (first, *_), (last, *_) = some[0][0], some[-1][0]
+            self._made.append((Stretch(first, last, len(some), journal_sift.encode(done.value)), some[-1][1]))
+        except Exception:  # noqa: S110 - no row may wait for its columns: who reads sifts it
+            pass
+        self._work = None
+        del self._rows[: len(some)], self._made[:-_MOST_KEPT]
 
     def made(self) -> list[tuple[object, ...]]:
         """Values of the stretches that no transaction holds yet."""

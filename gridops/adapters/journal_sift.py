@@ -7,7 +7,7 @@ takes it. Journals keep what it gives: other parts of the same rows need another
 """
 
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from itertools import accumulate, compress, islice, repeat
 from operator import add, eq, le, lt, methodcaller, mul
 
@@ -104,9 +104,21 @@ encode = msgspec.msgpack.Encoder().encode
 
 def sift(page: Iterable[StoredRow]) -> list[Part]:
     """Rows in order as parts in order."""
+    work = sifting(page)
+    while True:
+        try:
+            next(work)
+        except StopIteration as done:
+            found: list[Part] = done.value
+            return found
+
+
+def sifting(page: Iterable[StoredRow]) -> Generator[None, None, list[Part]]:
+    """The same in small steps, for a thread on which others wait."""
     parts: list[Part] = []
     batch, rows = _Batch(), list(page)
     for start in range(0, len(rows), _TOGETHER):
+        yield
         some = rows[start : start + _TOGETHER]
         if batch.take_all(some):
             batch.rows += some
@@ -115,13 +127,14 @@ def sift(page: Iterable[StoredRow]) -> list[Part]:
             if batch.take(row[2], row[3]):
                 batch.rows.append(row)
                 continue
-            parts += batch.parts()
+            parts += yield from batch.parts()
             batch = _Batch()
             if parts and parts[-1].plain:
                 parts[-1] = _plain(parts[-1].first_seq, row, parts[-1].rows + 1)
             else:
                 parts.append(_plain(row[0], row, 1))
-    return parts + batch.parts()
+    parts += yield from batch.parts()
+    return parts
 
 
 def _plain(first_seq: int, last: StoredRow, rows: int) -> Part:
@@ -200,15 +213,18 @@ class _Batch:
             return listed is not None
         return kind != "Boot" and _silent(body, 0)
 
-    def parts(self) -> list[Part]:
-        """What the rows say; none without rows."""
+    def parts(self) -> Generator[None, None, list[Part]]:
+        """What the rows say, in small steps; none without rows."""
         if not self.rows:
             return []
         first, last = self.rows[0], self.rows[-1]
         plain = _plain(first[0], last, len(self.rows))
         try:
+            yield
             traded = list(_traded(self._fills)) if self._fills else []
+            yield
             seen = list(_seen(self._views)) if self._views else []
+            yield
             listed, covered_ms = _listed(self._replies) if self._replies else ([], 0)
         except (msgspec.MsgspecError, ValueError, OverflowError):
             return [plain]

@@ -34,8 +34,9 @@ def store(path: Path, times: int = 1 << 30) -> None:
         maker, left = ColumnMaker(), times
         maker.take([field for row in file.execute(STEPS).fetchall() for field in row])
         while len(maker._rows) >= journal_columns.ROWS and left:
-            left -= 1
-            maker.make()
+            left, rows = left - 1, len(maker._rows)
+            while len(maker._rows) == rows:
+                maker.make()
             journal_columns.insert(file, maker.made())
             maker.stored(1)
 
