@@ -124,6 +124,8 @@ class Outbox:
         age_ms = (now_ns - send.decided_boot_ns) // 1_000_000
         if _too_late(op, age_ms):
             return f"decision_age decided {age_ms} ms ago, limit {LATEST_MS}"
+        if (filled := _outrun(op, state)) is not None:
+            return f"outrun amend to {op.lots} lots in all, of which {filled} are filled by now"
         request = Request(
             kind=op.kind,
             intent=op.intent,
@@ -186,6 +188,14 @@ class _Unheard:
 
 def _too_late(op: WireOp, age_ms: int) -> bool:
     return op.kind in (OpKind.PLACE, OpKind.AMEND) and age_ms > LATEST_MS
+
+
+def _outrun(op: WireOp, state: EngineState) -> int | None:
+    """Lots filled since an amend was decided, when none of what it asks for is left: the venue would cancel for it."""
+    symbol = state.symbols.get(op.symbol)
+    order = symbol.orders.get(op.client_id) if symbol is not None and op.kind is OpKind.AMEND else None
+    filled = 0 if order is None else max(order.filled_lots, order.reported_lots)
+    return filled if filled and filled >= op.lots else None
 
 
 def _only(send: Send, ops: tuple[WireOp, ...]) -> Send:

@@ -6,10 +6,13 @@ import pytest
 from gridops.domain.effects import Send, WireOp
 from gridops.domain.events import Event, WriteReply
 from gridops.domain.ids import owner
+from gridops.domain.market import MarketView
+from gridops.domain.orders import Order
 from gridops.domain.rules import Rules
-from gridops.domain.vocabulary import FsmState, Intent, OpKind, OrderType, Side, TimeInForce, WriteOutcome
+from gridops.domain.vocabulary import FsmState, Intent, OpKind, OrderState, OrderType, Side, TimeInForce, WriteOutcome
 from gridops.runtime.outbox import Outbox
-from gridops.runtime.state import EngineState
+from gridops.runtime.state import EngineState, SymbolState
+from tests.decide.roundtrip_kit import instrument
 
 EPOCH = 7
 CLIENT_ID = "goabcd0000007n0123456789abcdef01"
@@ -113,6 +116,27 @@ class Rig:
 
     def submit(self, kind: OpKind, intent: Intent, token: Promise) -> None:
         self.outbox.submit([self.send(kind, intent)], token, b"row", self.state)
+
+    def fill(self, booked: int, reported: int) -> None:
+        order = Order(
+            client_id=CLIENT_ID,
+            symbol="BTCUSDT",
+            side=Side.BUY,
+            level=-1,
+            price_ticks=650_000,
+            lots=6,
+            reduce_only=False,
+            order_type=OrderType.LIMIT,
+            tif=TimeInForce.GTX,
+            state=OrderState.PARTIAL,
+            epoch=EPOCH,
+            created_ms=1_000,
+            filled_lots=booked,
+            reported_lots=reported,
+        )
+        view = MarketView(symbol="BTCUSDT")
+        symbol = SymbolState(symbol="BTCUSDT", view=view, instrument=instrument(), orders={CLIENT_ID: order})
+        self.state.symbols["BTCUSDT"] = symbol
 
     def settle(self, token: Promise, error: BaseException | None = None) -> None:
         token.settled, token.error = True, error
@@ -240,6 +264,18 @@ def test_protection_leaves_whatever_came_before_its_task_ran(kind: OpKind, chang
     assert callable(change)
     change(rig)
     assert rig.outbox.leaving(send, rig.state) == send
+
+
+@pytest.mark.parametrize(("booked", "reported", "leaves"), [(0, 0, True), (1, 1, True), (2, 2, False), (0, 3, False)])
+def test_an_amend_does_not_ask_for_less_than_was_filled_since(booked: int, reported: int, leaves: bool) -> None:
+    """The venue cancels an order that is amended to what it has filled; a fill may come between decision and send."""
+    rig, token = Rig(), Promise()
+    rig.submit(OpKind.AMEND, Intent.REDUCE, token)
+    send = rig.send(OpKind.AMEND, Intent.REDUCE)
+    rig.fill(booked, reported)
+    rig.settle(token)
+    assert (len(rig.left), len(rig.denied())) == ((1, 0) if leaves else (0, 1))
+    assert (rig.outbox.leaving(send, rig.state) == send) is leaves
 
 
 @pytest.mark.parametrize("kind", GROWING)
