@@ -133,6 +133,14 @@ def seen(ledger: RateLedger, report: BudgetSeen, now_ms: int) -> None:
         ledger.held_until_ms = max(ledger.held_until_ms, now_ms + report.retry_after_ms)
 
 
+def clock_set(ledger: RateLedger, by_ms: int, now_ms: int) -> None:
+    """The venue's time as we reckon it jumped by so much: an order to stop that is in force lasts as long as before."""
+    if ledger.banned_until_ms > now_ms:
+        ledger.banned_until_ms += by_ms
+    if ledger.held_until_ms > now_ms:
+        ledger.held_until_ms += by_ms
+
+
 def room(ledger: RateLedger, rules: BudgetRules, now_ms: int) -> Room:
     """What is left now. Banned: nothing at all; held: nothing that raises risk."""
     if now_ms < ledger.banned_until_ms:

@@ -101,8 +101,13 @@ def fold_tick(state: EngineState, header: Header, view: MarketView) -> None:
 
 
 def _clock(state: EngineState, header: Header) -> None:
+    now_ms = header.boot_ns // 1_000_000
+    if header.boot_id == state.identity.boot_id:
+        # A wall clock that is set must not end a ban early: its end keeps its distance on the clock nobody sets.
+        set_ms = header.venue_ms - state.venue_ms - (now_ms - state.now_ms)
+        budget.clock_set(state.budget, set_ms, state.venue_ms)
     state.seq = header.seq
-    state.now_ms = header.boot_ns // 1_000_000
+    state.now_ms = now_ms
     state.venue_ms = header.venue_ms
     state.wall_ms = header.wall_ms
 

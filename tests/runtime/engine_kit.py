@@ -66,6 +66,8 @@ class Desk:
         self.rules = rules
         self.engine = Engine(EngineState(rules=rules))
         self.at_ms = 0
+        self.set_ms = 0
+        """By how much the wall clock was set meanwhile."""
         self.bid = 650_000
         self.open_orders: dict[str, VenueOrder] = {}
         self.trades: list[VenueTrade] = []
@@ -87,7 +89,7 @@ class Desk:
 
     @property
     def venue_ms(self) -> int:
-        return WALL_0_MS + self.at_ms
+        return WALL_0_MS + self.at_ms + self.set_ms
 
     @property
     def orders(self) -> dict[str, Order]:

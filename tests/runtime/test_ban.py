@@ -1,5 +1,7 @@
 """While the venue bans the address nothing leaves, the dead-man's beats included: each request makes a ban longer."""
 
+import pytest
+from gridops.domain.effects import Query
 from gridops.domain.events import BudgetSeen
 from gridops.domain.vocabulary import OpKind
 from tests.runtime.engine_kit import Desk
@@ -17,3 +19,23 @@ def test_no_beat_leaves_before_the_ban_is_over() -> None:
     assert desk.sent[sent:] == []
     desk.run_ms(5_000, every_ms=500)
     assert OpKind.DEADMAN in [op.kind for op in desk.sent[sent:]]
+
+
+@pytest.mark.parametrize("banned", [True, False])
+@pytest.mark.parametrize("set_ms", [-40_000, 40_000])
+def test_a_clock_that_is_set_ends_no_order_to_stop_early_and_makes_none_longer(set_ms: int, banned: bool) -> None:
+    desk = Desk()
+    desk.up()
+    desk.run_ms(60_000, every_ms=500)
+    desk.feed(BudgetSeen(weight_1m=-1, orders_10s=-1, orders_1m=-1, retry_after_ms=BAN_MS, banned=banned))
+    desk.run_ms(10_000, every_ms=500)
+    asked = _questions(desk)
+    desk.set_ms = set_ms
+    desk.run_ms(BAN_MS - 11_000, every_ms=500)
+    assert _questions(desk) == asked
+    desk.run_ms(5_000, every_ms=500)
+    assert _questions(desk) > asked
+
+
+def _questions(desk: Desk) -> int:
+    return sum(isinstance(effect, Query) for effect in desk.effects)
