@@ -1,9 +1,11 @@
 """Columns stored with the rows tell what the rows tell; those of other rows or of another sifter are not used."""
 
 import random
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import apsw
 import pytest
@@ -19,13 +21,29 @@ STEPS = "SELECT seq, nth, wall_ms, kind, chain, body FROM steps ORDER BY seq"
 Spoil = Callable[[apsw.Connection], object]
 
 
-@pytest.fixture
-def stretch_rows(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+@pytest.fixture(scope="module")
+def stretch_rows() -> Iterator[None]:
     """Short stretches, and none made but by `store`."""
-    with monkeypatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(journal_columns, "ROWS", 9)
         patch.setattr(ColumnMaker, "waiting", 0)
         yield
+
+
+Journals = list[tuple[Path, dict[str, Any]]]
+
+
+@pytest.fixture(scope="module")
+def journals(stretch_rows: None, tmp_path_factory: pytest.TempPathFactory) -> Journals:
+    """An orderly and a spoiled one, with columns, and what each of them tells row by row."""
+    folder, rows = tmp_path_factory.mktemp("stored"), _busy(1, 24).rows
+    found: Journals = []
+    for name, told in (("orderly", rows), ("spoiled", list(_spoiled(rows, 1)))):
+        path = folder / f"{name}.db"
+        kit.write(path, told)
+        store(path)
+        found.append((path, _said(_row_by_row(path))))
+    return found
 
 
 def store(path: Path, times: int = 1 << 30) -> None:
@@ -70,14 +88,12 @@ UNUSED: dict[str, tuple[Spoil, bool]] = {
 }
 
 
-@pytest.mark.usefixtures("stretch_rows")
 @pytest.mark.parametrize("name", UNUSED)
 def test_the_history_is_the_same_with_columns_and_without(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, journals: Journals, name: str
 ) -> None:
-    path, rows = tmp_path / "j.db", _busy(1, 40).rows
-    kit.write(path, list(_spoiled(rows, 1)) if len(name) % 2 else rows)
-    store(path)
+    original, told = journals[len(name) % 2]
+    path = Path(shutil.copy(original, tmp_path / "j.db"))
     spoil, used = UNUSED[name]
     with closing(apsw.Connection(str(path))) as file:
         spoil(file)
@@ -97,17 +113,17 @@ def test_the_history_is_the_same_with_columns_and_without(
     assert sum(part.rows for part in parts) == newest.seq - (4 if "more rows" in name else 0)
     assert (len(sifted) < newest.seq) is used
     if "more rows" not in name:
-        assert _said(roundtrip_read.read(path)) == _said(_row_by_row(path))
+        assert _said(roundtrip_read.read(path)) == told
 
 
 @pytest.mark.usefixtures("stretch_rows")
-def test_columns_of_the_past_alone_and_rows_added_since(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("times", "lost"), [(3, 0), (1 << 30, 30)], ids=["killed", "began half way"])
+def test_columns_of_the_past_alone_and_rows_added_since(tmp_path: Path, times: int, lost: int) -> None:
     """What an engine that was killed leaves, and what one leaves that began to keep columns half way."""
-    for name, times in (("killed", 3), ("new", 1 << 30)):
-        path = tmp_path / f"{name}.db"
-        kit.write(path, list(_spoiled(_busy(7, 30).rows, random.Random(7).randint(1, 9))))
-        store(path, times)
-        if name == "new":
-            with closing(apsw.Connection(str(path))) as file:
-                file.execute("DELETE FROM columns WHERE last_seq < 40")
-        assert _said(roundtrip_read.read(path)) == _said(_row_by_row(path))
+    path = tmp_path / "j.db"
+    kit.write(path, list(_spoiled(_busy(7, 20).rows, random.Random(7).randint(1, 9))))
+    store(path, times)
+    with closing(apsw.Connection(str(path))) as file:
+        file.execute("DELETE FROM columns WHERE last_seq < ?", (lost,))
+        assert query(file, "SELECT count(*) FROM columns")[0][0] > 0
+    assert _said(roundtrip_read.read(path)) == _said(_row_by_row(path))
