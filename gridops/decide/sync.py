@@ -257,7 +257,7 @@ def judge_orders(
             foreign.append(seen)
         elif who.epoch > epoch:
             newer = True
-        elif client_id not in closed or closed[client_id].updated_ms + settle_ms < asked_ms:
+        elif client_id not in closed or _rests_after_all(closed[client_id], seen, asked_ms - settle_ms):
             orphans.append(seen)
     return OrdersVerdict(
         missing=tuple(missing),
@@ -266,6 +266,12 @@ def judge_orders(
         newer_epoch=newer,
         diverged=tuple(diverged),
     )
+
+
+def _rests_after_all(ended: Order, seen: VenueOrder, before_ms: int) -> bool:
+    """Listed though it had ended before. One whose lots its own trades have filled cannot rest: the list is old."""
+    filled = ended.state is OrderState.FILLED and seen.lots <= ended.filled_lots
+    return ended.updated_ms < before_ms and not filled
 
 
 def position_within(venue_lots: int, asked: Asked) -> bool:

@@ -9,11 +9,11 @@ from gridops.domain.vocabulary import OrderState, OrderType, Side, TimeInForce
 OWN = ids.mint(tag="abcd", epoch=1, run_id="r", symbol="BTCUSDT", level=1, side="BUY", attempt=1, marker=ids.ORDINARY)
 
 
-def ended(updated_ms: int) -> Order:
+def ended(updated_ms: int, state: OrderState = OrderState.CANCELED, filled_lots: int = 0) -> Order:
     return Order(
         client_id=OWN, symbol="BTCUSDT", side=Side.BUY, level=-1, price_ticks=10, lots=5, reduce_only=False,
-        order_type=OrderType.LIMIT, tif=TimeInForce.GTX, state=OrderState.CANCELED, epoch=1, created_ms=1,
-        updated_ms=updated_ms,
+        order_type=OrderType.LIMIT, tif=TimeInForce.GTX, state=state, epoch=1, created_ms=1,
+        updated_ms=updated_ms, filled_lots=filled_lots,
     )  # fmt: skip
 
 
@@ -34,3 +34,16 @@ def test_a_read_that_may_be_older_than_the_end_revives_nothing(asked_ms: int, or
 
 def test_one_we_never_knew_is_an_orphan_at_once() -> None:
     assert sync.judge_orders([LISTED], {}, {}, tag="abcd", epoch=1, asked_ms=1, settle_ms=2_000).orphans == (LISTED,)
+
+
+@pytest.mark.parametrize(
+    ("state", "filled_lots", "orphan"),
+    [(OrderState.FILLED, 5, False), (OrderState.FILLED, 4, True), (OrderState.CANCELED, 5, True)],
+)
+def test_a_late_list_does_not_revive_what_its_own_trades_have_filled(
+    state: OrderState, filled_lots: int, orphan: bool
+) -> None:
+    """A cached answer may be seconds old; an order amended to more than was filled could rest."""
+    held = {OWN: ended(10_000, state, filled_lots)}
+    verdict = sync.judge_orders([LISTED], {}, held, tag="abcd", epoch=1, asked_ms=30_000, settle_ms=2_000)
+    assert bool(verdict.orphans) is orphan
