@@ -65,6 +65,8 @@ class Turns:
         self._last_turn_ns = 0
         """Boot time of the newest look; 0 before the first, from which on a gap is a stall."""
         self._stalled_ns = clock.boot_ns()
+        self._newest_ns = 0
+        """Boot time of the newest row."""
         self._last_gauge_ms = 0
         self._last_lease_ms = 0
         self._journal_ok = True
@@ -144,10 +146,14 @@ class Turns:
 
     def _turn(self, boot_ns: int, wall_ms: int, event: Event) -> None:
         state = self.engine.state
+        # What waited behind the report of a stall was stamped before it: rows tell a time that never runs back.
+        late_ns = max(0, self._newest_ns - boot_ns)
+        self._newest_ns = boot_ns + late_ns
+        wall_ms += late_ns // 1_000_000
         header = Header(
             seq=state.seq + 1,
             wall_ms=wall_ms,
-            boot_ns=boot_ns,
+            boot_ns=self._newest_ns,
             boot_id=self._boot_id,
             venue_ms=wall_ms + self._venue.clock_offset_ms,
         )

@@ -8,13 +8,28 @@ from gridops.domain.effects import Send
 from gridops.domain.events import Event, OrderReport, SinkReport, StreamChanged, VenueNotice, WriteReply
 from gridops.domain.rules import Rules
 from gridops.domain.vocabulary import FsmState, Intent, OpKind, Stream, WriteOutcome
-from gridops.runtime import turns
+from gridops.runtime import codec, turns
 from gridops.runtime.engine import Engine
+from gridops.runtime.ports_journal import CheckpointRow, JournalRow
 from gridops.runtime.state import EngineState
 from gridops.runtime.turns import Turns
 from tests.runtime.test_outbox import Promise, Rig, Stub
 
 MS = 1_000_000
+
+
+class Rows:
+    """A journal that keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.rows: list[JournalRow] = []
+
+    def append(self, row: JournalRow) -> Any:
+        self.rows.append(row)
+        return Promise(seq=row.seq)
+
+    def checkpoint(self, row: CheckpointRow) -> Any:
+        return Promise(seq=row.seq)
 
 
 class Idle(Turns):
@@ -91,6 +106,22 @@ def test_a_slow_start_puts_nothing_ahead_of_the_boot(idle: Idle, stub: Stub) -> 
     stub.now_ns += 9_000 * MS
     idle._notice_stall()
     assert [type(each).__name__ for each in idle.told()] == ["LoopReport"]
+
+
+def test_no_row_tells_an_earlier_time_than_the_one_before(idle: Idle, stub: Stub) -> None:
+    """A frame is stamped as it is queued, and the report of a stall that goes ahead of it later."""
+    idle._timings = type("T", (), {"observe_lag": lambda *_: None, "observe_step": lambda *_: None})()
+    journal: Any = Rows()
+    idle._journal = journal
+    idle._venue = type("V", (), {"clock_offset_ms": 0})()
+    idle._notice_stall()
+    idle.put(VenueNotice(kind="x", symbol="", detail="", event_ms=0))
+    stub.now_ns += 12_000 * MS
+    idle._notice_stall()
+    for stamped in tuple(idle._queue):
+        idle._turn(*stamped)
+    told = [codec.decode_row(row.body).header for row in journal.rows]
+    assert [(each.boot_ns, each.wall_ms) for each in told] == [(stub.now_ns, stub.now_ns // MS)] * 2
 
 
 def test_the_disk_is_not_blamed_for_a_stop_of_the_process(idle: Idle, stub: Stub) -> None:
