@@ -11,6 +11,8 @@ import pytest
 from gridops.adapters.home import Home, Located
 from gridops.adapters.journal_reader import JournalReader
 from gridops.domain.instrument import Instrument
+from gridops.domain.records import Filled
+from gridops.runtime import codec
 from gridops.usecases import roundtrip
 from gridops.usecases.place import Place
 from gridops.usecases.roundtrip import Report, Wanted
@@ -45,16 +47,20 @@ def _settle(bench: Bench, engine: Engine) -> None:
 
 
 def _oracle_fills(bench: Bench, truth: dict[str, Any], symbol: str, instrument: Instrument) -> list[Made]:
-    """The venue's fills; what it does not know, the rung of an order, comes from the orders we journaled."""
+    """The venue's fills; what it does not know, the rung an order stood on at that time, comes from the journal."""
     with JournalReader(Home(bench.home).journal(ACCOUNT)) as reader:
-        levels = {each.client_id: int(each.level) for each in reader.orders()}
+        ours = {each.client_id for each in reader.orders()}
+        booked = [row.body for row in reader.rows(0, 10**12) if b'"Filled"' in row.body]
+    said = [record for body in booked for record in codec.records_of(codec.decode_row(body))]
+    # A moving ladder renumbers its orders: the rung at the end need not be that of the fill.
+    levels = {each.fill.trade_id: each.fill.level for each in said if isinstance(each, Filled)}
     names = {each["orderId"]: each["clientOrderId"] for each in truth["orders"]}
     fills = sorted((each for each in truth["fills"] if each["symbol"] == symbol), key=lambda each: int(each["id"]))
     return [
         Made(
             int(each["id"]), each["time"], 1 if each["side"] == "BUY" else -1,
             instrument.exact_ticks(Decimal(each["price"])), instrument.exact_lots(Decimal(each["qty"])),
-            levels.get(names[each["orderId"]], 0), each["orderId"] if names[each["orderId"]] in levels else 0,
+            levels[int(each["id"])], each["orderId"] if names[each["orderId"]] in ours else 0,
             fee_e8=int(Decimal(each["commission"]) * 10**8), maker=each["maker"],
         )
         for each in fills
