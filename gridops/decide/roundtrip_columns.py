@@ -242,5 +242,8 @@ class _Seen:
         lows, highs = self._marks.spans(first, beyond)
         if not all(looked):
             paid2, lots = list(map(mul, paid2, looked)), list(map(mul, lots, looked))
-        one, other = (list(map(sub, map(mul, extremes, lots), paid2)) for extremes in (lows, highs))
-        return Looks(looked, list(map(min, repeat(0), one, other)), list(map(max, repeat(0), one, other)))
+        pairs = list(zip(*(map(sub, map(mul, extremes, lots), paid2) for extremes in (lows, highs)), strict=True))
+        # Spelt out: calls of `min` and `max` take twice as long.
+        worst = [0 if one > 0 < other else one if one < other else other for one, other in pairs]
+        best = [0 if one < 0 > other else one if one > other else other for one, other in pairs]
+        return Looks(looked, worst, best)

@@ -49,10 +49,15 @@ class Marks:
         self.times.extend(times)
         self.mid2.extend(mid2)
 
+    def in_order(self) -> bool:
+        """Are they in the order of time as they came?"""
+        since = self.times[max(0, self._risen - 1) :]
+        return all(map(le, since, islice(since, 1, None)))
+
     def close(self) -> None:
         """Sort by time, keeping the order of arrival within one, and build the extremes."""
         times = self.times
-        if self._risen < len(times) and not all(map(le, times, islice(times, 1, None))):
+        if not self.in_order():
             order = sorted(range(len(times)), key=times.__getitem__)
             self.times = array("q", [times[i] for i in order])
             self.mid2 = array("q", [self.mid2[i] for i in order])

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_EVEN, Decimal
 from itertools import accumulate, count, repeat
-from operator import mul, sub
+from math import gcd
+from operator import gt, mul
 
 from gridops.decide.roundtrip_columns import NOTHING, Columns, Looks, picked
 from gridops.decide.roundtrip_fills import Fills, money
@@ -244,27 +245,26 @@ class Tally:
 
     def _add_columns(self, instrument: Instrument, found: Columns, names: list[str]) -> None:
         unit = self._held(names[0], instrument).unit_e12
-        gross = list(map(mul, found.gross_units, repeat(unit)))
-        fees = list(map(mul, found.fee_e8, repeat(_FINER)))
-        net = list(map(sub, gross, fees))
-        places: dict[str, list[int]] = {}
-        for place, name in enumerate(names):
-            held = places.get(name)
-            if held is None:
-                held = places[name] = []
-            held.append(place)
+        # In the coarsest unit both are whole in: large numbers are several times slower.
+        shared = gcd(unit, _FINER)
+        fees = found.fee_e8 if shared == _FINER else map(mul, found.fee_e8, repeat(_FINER // shared))
+        won = list(map(gt, map(mul, found.gross_units, repeat(unit // shared)), fees))
+        places: dict[str, list[int]] = {name: [] for name in dict.fromkeys(names)}
+        kept = {name: held.append for name, held in places.items()}
+        for place, keep in enumerate(map(kept.__getitem__, names)):
+            keep(place)
         for name, held in places.items():
             pick = _same if len(places) == 1 else picked(held)
-            self._held(name, instrument).add_columns(found, sum(map((0).__lt__, pick(net))), pick)
-        self._count_columns(found.exit_ms, gross, fees)
+            self._held(name, instrument).add_columns(found, sum(pick(won)), pick)
+        self._count_columns(found.exit_ms, found.gross_units, found.fee_e8, unit)
 
-    def _count_columns(self, exit_ms: Sequence[int], gross: Sequence[int], fees: Sequence[int]) -> None:
+    def _count_columns(self, exit_ms: Sequence[int], gross: Sequence[int], fees: Sequence[int], unit: int) -> None:
         """The course, of trips in the order of their exits: those of one stretch follow each other."""
         stretch_ms, begin = self.stretch_ms, 0
         earned, paid = (list(accumulate(column, initial=0)) for column in (gross, fees))
         ends = dict(zip([at_ms // stretch_ms for at_ms in exit_ms], count(1), strict=False))
         for stretch, end in ends.items():
-            won, lost = earned[end] - earned[begin], paid[end] - paid[begin]
+            won, lost = (earned[end] - earned[begin]) * unit, (paid[end] - paid[begin]) * _FINER
             self._count(stretch * stretch_ms, won, lost, 0, won - lost, end - begin)
             begin = end
 

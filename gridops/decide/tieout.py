@@ -123,7 +123,7 @@ def tie_out(ours: Rows, venue: Rows, reads: Sequence[WalletRead], *, covered_ms:
         days=tuple(days),
         from_ms=opening.from_ms,
         to_ms=before.from_ms,
-        waiting=sum(sum(map(before.from_ms.__lt__, stream.at_ms)) for stream in ours.streams.values()),
+        waiting=sum(stream.after(before.from_ms) for stream in ours.streams.values()),
         opening=opening,
         closing=next((read for read in reversed(cuts) if _quiet(read, times)), None),
     )

@@ -141,23 +141,38 @@ def report(
     export: Callable[[TripRow], None] | None = None,
 ) -> Report:
     """Totals, groups, course, tie-out and the equity law; `export` is handed every closed trip of the wanted level."""
-    with _unhindered():
-        source, history = _history(place, progress)
-        return compile_report(place, wanted, source, history, export)
+    with _unhindered(), ExitStack() as stack:
+        begun: list[Ahead] = []
+
+        def midway(history: History) -> None:
+            symbol = max(history.fills, key=lambda each: len(history.fills[each]), default="")
+            if symbol and export is None and wanted.by in KEYS and wanted.of in LEVELS:
+                ahead = Ahead.midway(_sums(wanted), history.fills[symbol], history.marks.get(symbol))
+                begun.extend([stack.enter_context(ahead)] if ahead else [])
+
+        source, history = _history(place, progress, midway)
+        return compile_report(place, wanted, source, history, export, begun)
 
 
 def compile_report(
-    place: Place, wanted: Wanted, source: Source, history: History, export: Callable[[TripRow], None] | None = None
+    place: Place,
+    wanted: Wanted,
+    source: Source,
+    history: History,
+    export: Callable[[TripRow], None] | None = None,
+    begun: Sequence[Ahead] = (),
 ) -> Report:
-    """The report of a history that was read."""
+    """The report of a history that was read, with what was `begun` to be counted meanwhile."""
     asset = _checked(wanted, history)
-    tallies = {of: Tally(wanted.rates, KEYS[wanted.by] if of == wanted.of else None) for of in LEVELS}
-    sums = Sums(tallies, wanted.of, wanted.rates)
+    sums = _sums(wanted)
+    tallies = sums.tallies
     pairings = list(_pairings(history, asset))
     with ExitStack() as stack:
         longest = max(pairings, key=lambda each: len(each.fills), default=None)
-        # Begun before the ledgers are tied out, which takes seconds of a long history too.
-        ahead = stack.enter_context(Ahead(sums, longest)) if longest and export is None else None
+        ahead = next((each for each in begun if longest and each.holds(longest)), None)
+        if ahead is None and longest and export is None:
+            # Begun before the ledgers are tied out, which takes seconds of a long history too.
+            ahead = stack.enter_context(Ahead(sums, longest))
         tied = tie(history)
         for pairing in pairings:
             add(sums, pairing, tied.closing, export, ahead)
@@ -203,10 +218,17 @@ def all_trips(history: History) -> Iterator[Trip]:
             yield from pairing.open_trips(episode=episode)
 
 
-def _history(place: Place, progress: Progress) -> tuple[Source, History]:
+def _sums(wanted: Wanted) -> Sums:
+    tallies = {of: Tally(wanted.rates, KEYS[wanted.by] if of == wanted.of else None) for of in LEVELS}
+    return Sums(tallies, wanted.of, wanted.rates)
+
+
+def _history(
+    place: Place, progress: Progress, midway: Callable[[History], None] = lambda _history: None
+) -> tuple[Source, History]:
     pulse = feel(place.home, place.account)
     path = place.home.journal(place.account)
-    history = roundtrip_read.read(path, progress)
+    history = roundtrip_read.read(path, progress, midway)
     now_ms = Clock().wall_ms()
     as_of_ms = now_ms if pulse.process is Process.LIVE else history.as_of_ms
     source = Source(
@@ -265,6 +287,8 @@ def _findings(history: History, tied: TieOut, laws: Sequence[Law]) -> Iterator[s
     for symbol, trade_id in history.doubles:
         yield f"{symbol}: trade {trade_id} is booked twice"
     for symbol, fills in sorted(history.fills.items()):
+        if min(fills.trade_id, default=0) >= 0:
+            continue
         for trade_id, lots, sign in zip(fills.trade_id, fills.lots, fills.sign, strict=True):
             if trade_id < 0:
                 yield f"{symbol}: position moved by {lots * sign} lots that no fill explains"

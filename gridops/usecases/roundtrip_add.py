@@ -1,14 +1,15 @@
 """Adds an account's trips up for the report; a long history in two processes, cut where the account was flat.
 
 Between the pairing and the report. What comes after a flat moment owns no lot from before it, so both parts are folded
-at once and their sums put together; sums are whole numbers and the order of trips is kept, so nothing else changes. If
-the other process cannot be started or fails, its part is folded here.
+at once and their sums put together; sums are whole numbers and the order of trips is kept, so nothing else changes. The
+other process begins while the journal is still being read. If it cannot be started or fails, or what was read later
+belongs among its rows, its part is folded here.
 """
 
 import os
 import pickle
 import signal
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -18,15 +19,18 @@ from operator import mul
 from gridops.decide import roundtrip_law
 from gridops.decide.roundtrip_columns import columns
 from gridops.decide.roundtrip_fills import Fills
+from gridops.decide.roundtrip_marks import Marks
 from gridops.decide.roundtrip_pairing import NEVER_MS, Books, Pairing
 from gridops.decide.roundtrip_totals import Tally
-from gridops.decide.roundtrip_trip import Rates, Trip, build
+from gridops.decide.roundtrip_trip import HORIZONS_MS, Rates, Trip, build
 from gridops.decide.roundtrip_walk import Stretch, stretches
 from gridops.decide.tieout import WalletRead
 from gridops.usecases.roundtrip_rows import TripRow, row
 
 FILED_TRIPS = 500
 LEVELS = ("rung", "episode")
+LOOKS_MS = max(HORIZONS_MS)
+"""So long after its rows a trip looks at the mid."""
 WORTH_IT = 50_000
 """Fills of one symbol from which on a second process pays."""
 Export = Callable[[TripRow], None]
@@ -92,24 +96,58 @@ class Ahead:
     A context manager: nobody need wait for the answer. It works only where it pays; else the answer is None.
     """
 
-    def __init__(self, sums: Sums, pairing: Pairing, until_ms: int = NEVER_MS) -> None:
-        """Begin, with rows older than that moment. What is counted is of the kind of `sums`, which stay as they are."""
+    def __init__(
+        self,
+        sums: Sums,
+        pairing: Pairing,
+        until_ms: int = NEVER_MS,
+        *,
+        share: float = _AHEAD,
+        unfinished: bool = False,
+    ) -> None:
+        """Begin, with rows older than that moment. What is counted is of the kind of `sums`, which stay as they are.
+
+        An `unfinished` history is put in order by the other process for itself.
+        """
         self.pairing = pairing
-        self.flat = _flat_row(pairing.fills, until_ms)
+        self.flat = _flat_row(pairing.fills, until_ms, share)
         """The row before which nothing was open; 0 = nothing is counted ahead."""
+        self._before = _before(pairing, self.flat) if self.flat else ()
         self._child, self._reading = 0, -1
         if self.flat:
-            self._begin(sums.fresh())
+            self._begin(sums.fresh(), unfinished=unfinished)
 
     def __enter__(self) -> "Ahead":
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._end()
+
+    def _end(self) -> None:
         child, self._child = self._child, 0
         if child:
             os.close(self._reading)
             os.kill(child, signal.SIGKILL)
             os.waitpid(child, 0)
+
+    @classmethod
+    def midway(cls, sums: Sums, fills: Fills, marks: Marks | None) -> "Ahead | None":
+        """Begin with a history that is still being read; None unless all there is of the symbol is in order.
+
+        The mid must be known for as long after the rows as any of their trips looks.
+        """
+        if not marks or not marks.in_order() or fills.risen < len(fills):
+            return None
+        return cls(sums, Pairing(fills, marks), marks.times[-1] - LOOKS_MS, share=1.0, unfinished=True)
+
+    def holds(self, pairing: Pairing) -> bool:
+        """Was nothing put among the rows of that symbol since it began? Else it is given up."""
+        same = bool(self.flat) and self.pairing.fills is pairing.fills
+        if not same or self._before != _before(pairing, self.flat):
+            self._end()
+            return False
+        self.pairing = pairing
+        return True
 
     def serves(self, pairing: Pairing, closing: WalletRead | None) -> bool:
         """Are rows of that symbol being counted, and no row that the law counts apart?"""
@@ -127,7 +165,7 @@ class Ahead:
         _, status = os.waitpid(child, 0)
         return pickle.loads(told) if status == 0 else None  # noqa: S301 - our own child wrote it
 
-    def _begin(self, sums: Sums) -> None:
+    def _begin(self, sums: Sums, *, unfinished: bool) -> None:
         self._reading, writing = os.pipe()
         try:
             self._child = os.fork()
@@ -136,7 +174,7 @@ class Ahead:
             os.close(writing)
             return
         if self._child == 0:
-            _child(writing, sums, self.pairing, self.flat)
+            _child(writing, sums, self.pairing, self.flat, unfinished=unfinished)
         os.close(writing)
 
 
@@ -177,13 +215,14 @@ def _both(sums: Sums, ahead: Ahead, closing: WalletRead | None) -> Pairing:
 def _newest(found: Stretch, of: str) -> "list[Owned | Trip]":
     """The newest trips of a level that the stretch closed, in order."""
     start = found.start
-    if of == "episode":
-        bounds, others = zip(found.firsts, found.lasts, strict=True), found.episodes
-    else:
-        bounds, others = zip([found.opens[at] for at in found.entries], found.exits, strict=True), found.rungs
-    every: list[Owned | Trip] = [(start + first, start + last) for first, last in bounds]
-    for at, trip in reversed(others):
-        every.insert(at, trip)
+    begun, ended, others = found.firsts, found.lasts, found.episodes
+    if of != "episode":
+        begun, ended, others = found.entries, found.exits, found.rungs
+    older = max(0, len(ended) - FILED_TRIPS)
+    first = begun[older:] if of == "episode" else [found.opens[at] for at in begun[older:]]
+    every: list[Owned | Trip] = [(start + one, start + other) for one, other in zip(first, ended[older:], strict=True)]
+    for at, trip in reversed([each for each in others if each[0] >= older]):
+        every.insert(at - older, trip)
     return every[-FILED_TRIPS:]
 
 
@@ -216,17 +255,30 @@ def _until(sums: Sums, pairing: Pairing, closing: WalletRead | None) -> Iterator
     sums.laws.cut(pairing, closing)
 
 
-def _flat_row(fills: Fills, until_ms: int) -> int:
-    """A row before which nothing was open, as near as any to where both processes have as much to do."""
+def _flat_row(fills: Fills, until_ms: int, share: float) -> int:
+    """A row before which nothing was open, with as near as any to that share of the rows before it."""
     if len(fills) < WORTH_IT or not hasattr(os, "fork"):
         return 0
     moved = accumulate(map(mul, fills.sign, fills.lots), initial=fills.opening_lots)
     flat = [number for number, lots in enumerate(moved) if not lots]
     count = bisect_left(fills.at_ms, until_ms)
-    wanted = min(int(len(fills) * _AHEAD), count - 1)
+    wanted = min(int(len(fills) * share), count - 1)
     at = bisect_left(flat, wanted)
     near = [number for number in flat[max(0, at - 1) : at + 1] if 0 < number < count]
     return min(near, key=lambda number: abs(number - wanted), default=0)
+
+
+def _before(pairing: Pairing, flat: int) -> tuple[object, ...]:
+    """What tells of everything that trips of the rows before depend on: it is only added to, and put in order."""
+    fills, marks = pairing.fills, pairing.outs.marks
+    newest = fills.at_ms[flat - 1]
+    return (
+        (fills.opening_lots, fills.opening_price, fills.opening_ms),
+        (newest, fills.trade_id[flat - 1]),
+        sum(at_ms <= newest for at_ms, _ in fills.funding),
+        sum(at_ms <= newest for at_ms, _ in fills.regimes),
+        bisect_right(marks.times, newest + LOOKS_MS) if marks else 0,
+    )
 
 
 def _from_flat(pairing: Pairing, flat: int) -> Pairing:
@@ -244,10 +296,14 @@ def _first(sums: Sums, pairing: Pairing, flat: int) -> None:
     sums.laws.add_up(pairing.fills.instrument.unit)
 
 
-def _child(writing: int, sums: Sums, pairing: Pairing, flat: int) -> None:
+def _child(writing: int, sums: Sums, pairing: Pairing, flat: int, *, unfinished: bool) -> None:
     """Never returns: nothing of the process that was copied may be finished twice."""
     status = 1
     try:
+        if unfinished:
+            pairing.fills.sort()
+            if pairing.outs.marks is not None:
+                pairing.outs.marks.close()
         _first(sums, pairing, flat)
         for tally in sums.tallies.values():
             tally.detach()

@@ -4,6 +4,7 @@ What the engine booked comes from its records, what the venue said from the jour
 that they can be compared. It decodes only the fields it wants, re-runs no step and writes nothing.
 """
 
+import math
 from array import array
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -28,6 +29,8 @@ from gridops.usecases.roundtrip_sifters import parts
 
 PROGRESS_EVERY = 50_000
 CHUNK = 2_048
+MIDWAY = 0.6
+"""Share of the rows that was read when whoever asked is told so."""
 _QUIET_END = b",[],[]]"
 """How a row ends that led to no record and no effect."""
 _FIRST_FILLED = b'[["Filled",{"fill":{'
@@ -75,8 +78,16 @@ class History:
         return self.ours
 
 
-def read(path: Path, progress: Callable[[int, int], None] = lambda _done, _total: None) -> History:
-    """Read a whole journal; `progress(done, total)` is told now and then. JournalError when it cannot be read."""
+def read(
+    path: Path,
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
+    midway: Callable[[History], None] = lambda _history: None,
+) -> History:
+    """Read a whole journal. JournalError when it cannot be read.
+
+    `progress(done, total)` is told now and then, `midway` once: to a history that nobody finished yet rows are only
+    added from then on, and only `finish` puts them in order.
+    """
     with JournalReader(path) as journal:
         newest, total = journal.last_row(), journal.count()
         fold = Fold(journal.meta().account)
@@ -85,12 +96,15 @@ def read(path: Path, progress: Callable[[int, int], None] = lambda _done, _total
             before = journal.checkpoint_at(first.seq - 1)
             if before is not None:
                 fold.resume(before.state)
-            told = 0
+            told, due = 0, MIDWAY * total
             for part in parts(journal, first.seq, newest.seq):
                 fold.take_part(part, journal)
                 while fold.history.rows - told >= PROGRESS_EVERY:
                     told += PROGRESS_EVERY
                     progress(told, total)
+                if fold.history.rows >= due:
+                    due = math.inf
+                    midway(fold.history)
     return fold.result()
 
 

@@ -2,6 +2,7 @@
 
 import os
 import pickle
+from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -9,12 +10,15 @@ from typing import Any
 
 import pytest
 from gridops.adapters.home import Home, Located
+from gridops.adapters.journal_sift import Part
 from gridops.decide import roundtrip_totals
+from gridops.decide.roundtrip_pairing import Pairing
 from gridops.decide.roundtrip_totals import KEYS
-from gridops.domain.vocabulary import Side
-from gridops.usecases import roundtrip, roundtrip_add
+from gridops.domain.vocabulary import Regime, Side
+from gridops.usecases import roundtrip, roundtrip_add, roundtrip_read
 from gridops.usecases.place import Place
 from gridops.usecases.roundtrip import Report, Wanted
+from gridops.usecases.roundtrip_add import Ahead
 from tests.usecases import roundtrip_journal as kit
 from tests.usecases.roundtrip_journal import OPENING, START_MS, SYMBOLS, Story, boot
 from tests.usecases.test_roundtrip_sift import _busy
@@ -85,6 +89,60 @@ def test_rows_counted_ahead_that_are_newer_than_the_compared_moment_are_counted_
     assert found.law[0].closed_net != found.totals["rung"].net
     monkeypatch.setattr(roundtrip_add, "WORTH_IT", 1)
     assert _told(place, Wanted(rates={}))[1] == alone
+
+
+OLD_MS = START_MS + 41_000
+LATE: dict[str, tuple[Callable[[Story, int], object], bool]] = {
+    "newer trades": (lambda story, newest: _pair(story, newest, 901), True),
+    "trades": (lambda story, _: _pair(story, OLD_MS, 901), False),
+    "funding": (lambda story, newest: story.income(newest, story.fund(OLD_MS, SYMBOLS[0], "-1.5")), False),
+    "a regime": (lambda story, _: story.say(OLD_MS, boot(2)), False),
+    "a mid": (lambda story, _: story.mid(OLD_MS, SYMBOLS[0], 600_900), False),
+}
+
+
+def _pair(story: Story, at: int, trade: int) -> None:
+    for number, side in enumerate((Side.BUY, Side.SELL)):
+        story.fill(at + 7_000 * number, SYMBOLS[0], trade + number, side, 600_000 + trade, 1, 1)
+
+
+@pytest.mark.parametrize("late", LATE)
+def test_what_is_counted_while_the_journal_is_read_is_counted_again_when_older_rows_come_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, late: str
+) -> None:
+    story, at = Story(), START_MS
+    story.say(at, boot(1))
+    story.read(at + 1_000, OPENING)
+    story.regime(at + 2_000, SYMBOLS[0], Regime.CALM)
+    for trade in range(1, 60, 2):
+        at += 20_000
+        _pair(story, at, trade)
+    say, held = LATE[late]
+    say(story, at + 10_000)
+    story.read(at + 200_000)
+    story.income(at + 300_000)
+    home = Home(tmp_path / "home")
+    home.ensure()
+    kit.write(home.journal("paper"), story.rows)
+    place = Place(located=Located(home=home, source="option"), account="paper", config=None, evidence_root=tmp_path)
+    wanted = Wanted(by="regime", rates={})
+    _, alone = _told(place, wanted)
+    tried: list[bool] = []
+    holds = Ahead.holds
+
+    def noted(ahead: Ahead, pairing: Pairing) -> bool:
+        assert pairing.fills.at_ms[ahead.flat] > START_MS + 200_000
+        tried.append(holds(ahead, pairing))
+        return tried[-1]
+
+    monkeypatch.setattr(roundtrip_add, "WORTH_IT", 1)
+    monkeypatch.setattr(roundtrip_read, "CHUNK", 1)
+    monkeypatch.setattr(
+        roundtrip_read, "parts", lambda _, first, last: (Part(at, at, 1, 0, True) for at in range(first, last + 1))
+    )
+    monkeypatch.setattr(Ahead, "holds", noted)
+    assert _told(place, wanted)[1] == alone
+    assert tried == [held]
 
 
 @pytest.mark.parametrize("how", ["no process", "no answer"])
