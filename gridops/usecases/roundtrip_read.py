@@ -29,7 +29,7 @@ from gridops.usecases.roundtrip_sifters import parts
 
 PROGRESS_EVERY = 50_000
 CHUNK = 2_048
-MIDWAY = 0.6
+MIDWAY = 0.62
 """Share of the rows that was read when whoever asked is told so."""
 _QUIET_END = b",[],[]]"
 """How a row ends that led to no record and no effect."""
