@@ -116,8 +116,8 @@ STARTING: the engine has taken no input, so it decides, cancels and places nothi
 INIT: trusts nothing yet: no place, no amend, no cancel of what is not proven ours; the dead-man is armed here.
 READY (disarmed), PAUSED, DEGRADED, EMERGENCY, STOPPING: nothing that raises risk is written.
 A rename of the latch belongs to EMERGENCY, its removal to the INIT that follows an acknowledgement.
-Market sockets are subscribed when they open: at the start, and when one was lost. ACTIVE and THROTTLED outlive a dial of
-some tenths of a second; they end when prices grow too old meanwhile, and then the answers come in DEGRADED.
+Market sockets are subscribed when they open: at the start, and when one was lost. ACTIVE and THROTTLED outlive a dial
+of some tenths of a second; they end when prices grow too old meanwhile, and then the answers come in DEGRADED.
 """
 _FILE = {"replace", "rename", "unlink", "fsync", "pwrite", "ftruncate"}
 _CALLED = _FILE | {"rmtree", "wal_checkpoint", "execute", "call", "send"}
