@@ -129,14 +129,14 @@ class JournalReader:
     def last_row(self) -> InputRow | None:
         """Return the newest row, whatever the journal's length."""
         stored = self._query(f"{_STEP} ORDER BY seq DESC LIMIT 1")
-        return InputRow(*stored[0]) if stored else None
+        return self._row(stored[0]) if stored else None
 
     def last_checkpoint(self) -> CheckpointRow | None:
         """Return the newest checkpoint, whatever the journal's length."""
         stored = self._query(
             "SELECT seq, wall_ms, state, state_digest, records_digest FROM checkpoints ORDER BY seq DESC LIMIT 1"
         )
-        return CheckpointRow(*stored[0]) if stored else None
+        return self._checkpoint(stored[0]) if stored else None
 
     def checkpoints(self) -> list[tuple[int, str, str]]:
         """Return (seq, state digest, records digest) of every checkpoint, oldest first, without the states."""
@@ -150,12 +150,12 @@ class JournalReader:
                ORDER BY seq DESC LIMIT 1""",
             seq,
         )
-        return CheckpointRow(*stored[0]) if stored else None
+        return self._checkpoint(stored[0]) if stored else None
 
     def rows(self, from_seq: int, to_seq: int) -> Iterator[InputRow]:
         """Yield rows with from_seq <= seq <= to_seq in order, in pages."""
         for page in self.pages(from_seq, to_seq):
-            yield from (InputRow(*row) for row in page)
+            yield from map(self._row, page)
 
     def pages(self, from_seq: int, to_seq: int) -> Iterator[list[tuple[Any, ...]]]:
         """The same rows, a page at a time, as plain (seq, wall ms, kind, body): for who reads millions."""
@@ -184,7 +184,10 @@ class JournalReader:
     def count(self) -> int:
         """Return how many rows the chain has, without counting them."""
         stored = self._query("SELECT nth FROM steps ORDER BY seq DESC LIMIT 1")
-        return int(stored[0][0]) if stored else 0
+        number = stored[0][0] if stored else 0
+        if not isinstance(number, int):
+            raise self._damaged("its newest row has no number")
+        return number
 
     def size_bytes(self) -> int:
         """Return the size on disk in bytes, write-ahead log included."""
@@ -194,6 +197,22 @@ class JournalReader:
     def verify_all(self) -> Verified:
         """Verify every row, segment and checkpoint; JournalError names the first that fails."""
         return verify_all(self._connection, self.path)
+
+    def _row(self, stored: tuple[Any, ...]) -> InputRow:
+        """Damage may change a column's type as well as its value, whatever the schema promises."""
+        row = InputRow(*stored)
+        if type(row.body) is not bytes or type(row.kind) is not str or type(row.wall_ms) is not int:
+            raise self._damaged(f"row {row.seq} holds a value of another type")
+        return row
+
+    def _checkpoint(self, stored: tuple[Any, ...]) -> CheckpointRow:
+        row = CheckpointRow(*stored)
+        if type(row.state) is not bytes or type(row.wall_ms) is not int:
+            raise self._damaged(f"checkpoint {row.seq} holds a value of another type")
+        return row
+
+    def _damaged(self, what: str) -> JournalError:
+        return JournalError(f"{self.path} is damaged: {what}", hint=RESTORE_HINT)
 
     def _query(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         return self._ask(lambda: query(self._connection, statement, values))

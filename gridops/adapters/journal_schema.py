@@ -59,7 +59,7 @@ def guarded(path: Path, doing: str) -> Iterator[None]:
     """Turn any SQLite or file failure inside the block into a JournalError that names file and action."""
     try:
         yield
-    except (apsw.CorruptError, apsw.NotADBError, apsw.FormatError) as error:
+    except (apsw.CorruptError, apsw.NotADBError, apsw.FormatError, UnicodeDecodeError) as error:
         raise JournalError(f"{path} is damaged: {error} while {doing}", hint=RESTORE_HINT) from error
     except (apsw.FullError, apsw.IOError) as error:
         raise JournalError(f"the disk failed while {doing} {path}: {error}", hint="check space and health") from error

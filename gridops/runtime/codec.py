@@ -53,7 +53,7 @@ def decode_row(body: bytes) -> Row:
     """JournalError when the bytes are not a row of ours."""
     try:
         return _ROW.decode(body)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise JournalError(f"journal row is not readable: {error}") from error
 
 
@@ -63,7 +63,7 @@ def _typed(table: dict[str, type[Any]], kind: str, raw: msgspec.Raw) -> Any:
         raise JournalError(f"journal row names {kind!r}, which this build does not know")
     try:
         return msgspec.json.decode(raw, type=cls)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise JournalError(f"journal row holds a malformed {kind}: {error}") from error
 
 

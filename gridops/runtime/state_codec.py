@@ -20,7 +20,7 @@ def decode_state(body: bytes) -> EngineState:
     """JournalError when the checkpoint is not one this build can read."""
     try:
         return _DECODER.decode(body)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise JournalError(
             f"checkpoint is not readable by this build: {error}",
             hint="use the build that wrote it, or replay from the start",

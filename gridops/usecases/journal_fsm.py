@@ -188,14 +188,14 @@ _Wanted = TypeVar("_Wanted")
 def _row(row: InputRow) -> _Row:
     try:
         return _ROW.decode(row.body)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise _unreadable(f"journal row {row.seq}", error) from error
 
 
 def _typed(row: InputRow, raw: msgspec.Raw, kind: type[_Wanted]) -> _Wanted:
     try:
         return msgspec.json.decode(raw, type=kind)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise _unreadable(f"journal row {row.seq}", error) from error
 
 
@@ -206,7 +206,7 @@ def _tells(body: bytes) -> bool:
 def _peek(state: bytes) -> _Peek:
     try:
         return _PEEK.decode(state)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise _unreadable("the checkpoint", error) from error
 
 

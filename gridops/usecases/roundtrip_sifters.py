@@ -38,7 +38,7 @@ def parts(journal: JournalReader, first_seq: int, last_seq: int) -> Iterator[Par
     for stretch in journal.columns(first_seq, last_seq):
         try:
             stored = PARTS.decode(stretch.body)
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, UnicodeDecodeError):
             continue
         if stretch.first_seq < first_seq:
             continue

@@ -6,6 +6,7 @@ import sys
 import textwrap
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import apsw
@@ -58,6 +59,31 @@ def test_reads_while_written(tmp_path: Path) -> None:
     assert seen and seen == sorted(seen)
     assert journal.failures == 0
     journal.close()
+
+
+@pytest.mark.parametrize(
+    ("change", "ask"),
+    [
+        ("UPDATE steps SET nth = 'x'", lambda reader: reader.count()),
+        ("UPDATE steps SET body = 5", lambda reader: reader.last_row()),
+        ("UPDATE steps SET body = 5", lambda reader: list(reader.rows(0, 9))),
+        ("UPDATE steps SET kind = CAST(X'D5D5' AS TEXT)", lambda reader: reader.last_row()),
+        ("UPDATE checkpoints SET state = 5", lambda reader: reader.last_checkpoint()),
+    ],
+)
+def test_a_value_of_another_type_is_damage_that_is_told(
+    tmp_path: Path, change: str, ask: Callable[[JournalReader], object]
+) -> None:
+    """A flipped bit may change what a column holds altogether, whatever the schema promises."""
+    path = tmp_path / "j.db"
+    journal = opened(path)
+    journal.append(step(1))
+    journal.checkpoint(snapshot(1))
+    assert journal.flush(5)
+    journal.close()
+    apsw.Connection(str(path)).execute(change)
+    with JournalReader(path) as reader, pytest.raises(JournalError, match="damaged"):
+        ask(reader)
 
 
 def test_reads_what_a_killed_writer_left(tmp_path: Path) -> None:

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 from gridops.decide.clearing import CLEARED_BY
 from gridops.domain.effects import Answer
-from gridops.domain.events import OperatorInput, SinkReport
+from gridops.domain.events import Header, OperatorInput, SinkReport, Woke
 from gridops.domain.market import Signal
 from gridops.domain.records import Note, ShadowEdge
 from gridops.domain.rules import GridRules, HealthRules
 from gridops.domain.vocabulary import FsmReason, FsmState, OperatorCommand
+from gridops.errors import JournalError
 from gridops.runtime.codec import decode_row, encode_step, event_of
 from gridops.runtime.state_codec import decode_state, encode_state
 from tests.runtime.engine_kit import RULES, Desk
@@ -149,3 +150,9 @@ def test_a_book_of_trips_that_differs_from_the_position_degrades(desk: Desk) -> 
     desk.run_ms(1_500)
     assert any(level.reason is R.INVARIANT_BROKEN for level in desk.state.levels.values())
     assert desk.fsm() is S.DEGRADED
+
+
+def test_a_row_that_is_no_text_is_refused_as_unreadable() -> None:
+    body = encode_step(Header(seq=1, wall_ms=1, boot_ns=1, boot_id="boot", venue_ms=1), Woke(), b"[]", ())
+    with pytest.raises(JournalError, match="not readable"):
+        decode_row(body.replace(b'"boot"', b'"\xd5oot"'))
