@@ -5,6 +5,7 @@ nothing about when to write, and leaves no transaction open behind a failure.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import apsw
 
@@ -76,7 +77,7 @@ class BatchWriter:
         made = self.columns.made()
         try:
             position, segment = self._fill_transaction(entries, steps)
-            journal_columns.insert(self._connection, made)
+            self._store_columns(made)
             self._connection.execute("COMMIT")
         except BaseException:
             if self._connection.in_transaction:
@@ -87,6 +88,12 @@ class BatchWriter:
             self.columns.stored(len(made))
         self._position, self._segment = position, segment
         self.columns.take(steps)
+
+    def _store_columns(self, made: Sequence[tuple[object, ...]]) -> None:
+        """What reports could make from the rows again must not cost a commit that an order waits for."""
+        if made:
+            with suppress(apsw.Error), self._connection:
+                journal_columns.insert(self._connection, made)
 
     def fold_log(self) -> None:
         """Move the write-ahead log into the database as far as readers allow, without waiting for them."""
