@@ -12,6 +12,8 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
+import msgspec
+
 from gridops.domain.values import record
 from gridops.runtime.ports_journal import JournalRow
 from gridops.runtime.state_codec import encode_state
@@ -167,9 +169,14 @@ def held_bytes(roots: Iterable[Any], fence: Iterable[Any]) -> int:
         if id(each) in seen or isinstance(each, _CODE):
             continue
         seen.add(id(each))
-        total += sys.getsizeof(each)
+        total += _own_bytes(each)
         todo += gc.get_referents(each)
     return total
+
+
+def _own_bytes(each: object) -> int:
+    """`sys.getsizeof`, which reads garbage from a `msgspec.Raw`."""
+    return len(memoryview(each)) if isinstance(each, msgspec.Raw) else sys.getsizeof(each)
 
 
 def _slope(hours: list[Hour], figure: Callable[[Hour], float]) -> Slope | None:

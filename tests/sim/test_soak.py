@@ -1,5 +1,6 @@
 """The virtual soak: it weighs each part without its neighbours, and a leak in the engine turns it red."""
 
+import msgspec
 import pytest
 from gridops.sim import soak
 from gridops.sim.day import Day
@@ -21,6 +22,10 @@ def test_a_part_is_weighed_without_what_hangs_on_another_part() -> None:
     assert 20 * KB < alone < 21 * KB
     assert 70 * KB < soak.held_bytes((one,), (one,)) < 71 * KB
     assert soak.held_bytes((one, other), (one, other)) == soak.held_bytes((other,), ())
+
+
+def test_undecoded_json_weighs_its_own_length() -> None:
+    assert 30 <= soak.held_bytes((msgspec.Raw(b"abc" * 10),), ()) < 100
 
 
 @pytest.mark.parametrize(("per_hour", "error", "grows"), [(10.0, 2.0, True), (10.0, 4.0, False), (-9.0, 0.1, False)])
