@@ -434,7 +434,7 @@ class LiveGraph:
         """Each goes on until it has said what it is for; one that dies before is begun again, and the log tells it."""
         watch, options = run_watchers, self._options
         healthy = step_age_check(lambda: self._step_age_ms(loop), STEP_AGE_LIMIT_MS)
-        work: dict[str, Work] = {"watchdog": lambda: watch.watchdog(manager, healthy)}
+        work: dict[str, Work] = {"watchdog": lambda: watch.watchdog(manager, healthy), "memory": watch.memory}
         if (seconds := options.duration_s) is not None:
             ends_s = time.monotonic() + seconds
             work["duration"] = lambda: watch.duration(max(0.0, ends_s - time.monotonic()), loop.put)

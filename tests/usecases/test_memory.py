@@ -1,0 +1,43 @@
+"""What a live run's collector never gets to by itself is given back every so often."""
+
+import asyncio
+import contextlib
+import gc
+from collections.abc import Iterator
+from weakref import ref
+
+import pytest
+from gridops.usecases import run_watchers
+
+CONNECTIONS = 8
+
+
+@pytest.fixture(autouse=True)
+def thresholds_never_reached() -> Iterator[None]:
+    """As in a run: its thresholds are out of reach."""
+    gc.disable()
+    yield
+    gc.enable()
+
+
+async def test_closed_connections_are_given_back() -> None:
+    """Each is a ring: asyncio's transport holds a method of its own."""
+    closed: list[ref[asyncio.BaseTransport]] = []
+
+    async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        closed.append(ref(writer.transport))
+        writer.close()
+        await writer.wait_closed()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        host, port = server.sockets[0].getsockname()
+        for _ in range(CONNECTIONS):
+            reader, writer = await asyncio.open_connection(host, port)
+            assert await reader.read() == b""
+            writer.close()
+            await writer.wait_closed()
+    del reader, writer
+    assert [each() for each in closed].count(None) == 0, "a collection is not needed any more: nor is the watcher"
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(run_watchers.memory(0.001), 0.1)
+    assert [each() for each in closed] == [None] * CONNECTIONS
