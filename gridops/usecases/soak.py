@@ -10,6 +10,7 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Callable
+from math import isnan
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -248,8 +249,8 @@ def bench(folder: Path) -> Bench:
 
 
 def _sum(figures: dict[str, float], name: str) -> float:
-    """Of all label sets of a metric."""
-    return sum(held for sample, held in figures.items() if sample.partition("{")[0] == name)
+    """Of all label sets of a metric; one that is not known yet is shown as no number, and counts nothing."""
+    return sum(held for sample, held in figures.items() if sample.partition("{")[0] == name and not isnan(held))
 
 
 def _rss(pid: int) -> int:
