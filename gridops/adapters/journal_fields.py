@@ -8,11 +8,11 @@ cycles. It knows shapes and no meaning.
 import re
 from collections.abc import Sequence
 from decimal import Decimal
-from hashlib import sha256
+from hashlib import blake2b, sha256
 
 import msgspec
 
-from gridops.decide.roundtrip_fills import e8
+from gridops.decide.roundtrip_fills import OUTSIDE, e8
 from gridops.domain.instrument import Instrument
 
 
@@ -194,3 +194,11 @@ def _uniform(texts: Sequence[str]) -> list[int] | None:
 def reference(tran_id: str) -> int:
     """The venue's ids are numbers; an entry of our own making has a word."""
     return int(tran_id) if tran_id.isdigit() else -int.from_bytes(sha256(tran_id.encode()).digest()[:7], "big")
+
+
+def order_number(name: str) -> int:
+    """A number for the name of an order, the same wherever it is met: a book of a million names is never kept.
+
+    Of two names it is the same one time in 2^64, and counts only where both orders are open at once.
+    """
+    return int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "big", signed=True) if name else OUTSIDE

@@ -53,7 +53,6 @@ class Traded(msgspec.Struct, array_like=True):
     before: int
     """Signed lots before the first one and, next, after the last one."""
     after: int
-    orders: list[str]
     fee_assets: list[str]
     """One name when it is that of all."""
     trade_id: bytes
@@ -62,6 +61,8 @@ class Traded(msgspec.Struct, array_like=True):
     price: bytes
     lots: bytes
     level: bytes
+    order: bytes
+    """As `journal_fields.order_number` numbers them."""
     fee_e8: bytes
     realised_e8: bytes
     maker: bytes
@@ -322,7 +323,6 @@ def _columns(symbol: str, booked: list[wire.Filled]) -> Traded | None:
         symbol=symbol,
         before=first,
         after=booked[-1].position_lots,
-        orders=list(orders),
         fee_assets=names if len(names) == 1 else list(assets),
         trade_id=_longs(ids),
         at_ms=_longs(times),
@@ -330,6 +330,7 @@ def _columns(symbol: str, booked: list[wire.Filled]) -> Traded | None:
         price=_longs(prices),
         lots=_longs(lots),
         level=_longs(levels),
+        order=_longs(map(wire.order_number, orders)),
         fee_e8=_longs(wire.column_e8(fees)),
         realised_e8=_longs(wire.column_e8(realised)),
         maker=array("b", makers).tobytes(),

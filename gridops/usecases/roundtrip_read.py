@@ -19,7 +19,7 @@ from gridops.adapters import journal_fields as wire
 from gridops.adapters.journal_reader import JournalReader
 from gridops.adapters.journal_sift import Part, Seen, Traded, rises
 from gridops.decide.ledger import COMMISSION, FROM_FILLS, REALISED, Key, Rows, Stream
-from gridops.decide.roundtrip_fills import OUTSIDE, Fills
+from gridops.decide.roundtrip_fills import Fills
 from gridops.decide.roundtrip_marks import Marks
 from gridops.decide.tieout import WalletRead
 from gridops.domain.instrument import Instrument
@@ -151,9 +151,6 @@ class Fold:
 
     def __init__(self, account: str) -> None:
         self.history = History(account=account)
-        self._orders: dict[str, int] = {"": OUTSIDE}
-        self._numbered = 1
-        """The next number of an order; some are never given."""
         self._held: dict[str, _Held] = {}
         self._read: dict[str, wire.Position] = {}
         self._read_ms = 0
@@ -220,7 +217,6 @@ class Fold:
                 self._store(held)
             elif opening is not None:
                 self._open(fills, opening.lots.get(symbol, 0))
-        self._orders.clear()
         self._held.clear()
         history.finish()
         return history
@@ -349,7 +345,7 @@ class Fold:
         fills.price.extend(_longs(traded.price, tick))
         fills.lots.extend(_longs(traded.lots, step))
         fills.level.frombytes(traded.level)
-        fills.order.extend(self._numbers(traded.orders))
+        fills.order.frombytes(traded.order)
         fills.fee_e8.frombytes(traded.fee_e8)
         numbers = array("b", [fills.asset_number(name) for name in traded.fee_assets])
         fills.fee_asset.extend(numbers * len(ids) if len(numbers) == 1 else numbers)
@@ -357,11 +353,6 @@ class Fold:
         fills.maker.frombytes(traded.maker)
         fills.mid2.extend(_longs(traded.mid2, tick))
         fills.intended.extend(_longs(traded.intended, tick))
-
-    def _numbers(self, orders: Sequence[str]) -> Iterable[int]:
-        """Equal for equal names."""
-        first, self._numbered = self._numbered, self._numbered + len(orders)
-        return map(self._orders.setdefault, orders, range(first, self._numbered))
 
     def _quoted(self, seen: Seen) -> None:
         marks = self.history.marks.get(seen.symbol)
@@ -383,7 +374,7 @@ class Fold:
         fills.price.extend([f.price_ticks * tick for f in rows])
         fills.lots.extend([f.lots * step for f in rows])
         fills.level.extend([f.level for f in rows])
-        fills.order.extend(self._numbers([f.client_id for f in rows]))
+        fills.order.extend([wire.order_number(f.client_id) for f in rows])
         fills.fee_e8.extend([wire.whole_e8(f.fee) for f in rows])
         numbers = {asset: fills.asset_number(asset) for asset in sorted({f.fee_asset for f in rows})}
         fills.fee_asset.extend([numbers[f.fee_asset] for f in rows])

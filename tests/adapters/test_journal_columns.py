@@ -7,9 +7,10 @@ from pathlib import Path
 
 import apsw
 import pytest
-from gridops.adapters import journal_columns, journal_sift
+from gridops.adapters import journal_columns, journal_fields, journal_sift
 from gridops.adapters.journal_reader import JournalReader
 from gridops.adapters.journal_sqlite import SqliteJournal
+from gridops.decide.roundtrip_fills import OUTSIDE
 from gridops.domain.events import Header
 from gridops.domain.records import Filled
 from gridops.errors import JournalError
@@ -149,7 +150,14 @@ def test_what_is_stored_changes_only_with_the_sifters_number() -> None:
     stretch = journal_columns.stretch_of(_stored(traded()))
     assert any(isinstance(said, Filled) for _, _, records in traded().rows for said in records)
     digest = sha256(stretch.body).hexdigest()[:16]
-    assert (journal_columns.SIFTER, stretch.first_seq, stretch.rows, digest) == (1, 1, 24, "d871699c3de4917e")
+    assert (journal_columns.SIFTER, stretch.first_seq, stretch.rows, digest) == (2, 1, 24, "70b9f7858d4d6df1")
+
+
+def test_an_orders_number_is_that_of_its_name_alone() -> None:
+    """`b2sum -l 64` says the same: columns in journals hold these numbers."""
+    said = journal_fields.order_number("gotest0000001n0123456789abcdef01")
+    assert said.to_bytes(8, "big", signed=True).hex() == "b64964c4cc2ca9ef"
+    assert journal_fields.order_number("") == OUTSIDE
 
 
 def test_a_stretch_is_made_in_steps_of_a_millisecond_or_so() -> None:
