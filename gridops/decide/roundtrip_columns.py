@@ -9,19 +9,14 @@ from array import array
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, repeat
-from operator import add, itemgetter, lt, mul, neg, sub
+from operator import add, lt, mul, neg, sub
 from typing import Any
 
 from gridops.decide.roundtrip_fills import Fills
 from gridops.decide.roundtrip_marks import Marks
+from gridops.decide.roundtrip_near import NOTHING, Column, Near, picked
 from gridops.decide.roundtrip_trip import HORIZONS_MS
 from gridops.decide.roundtrip_walk import Stretch
-
-Column = Sequence[int]
-NOTHING: Column = ()
-"""A column of zeros, however long."""
-Pick = Callable[[Sequence[Any]], Sequence[Any]]
-"""Takes some places of whatever column it is given."""
 
 
 @dataclass(slots=True)
@@ -113,13 +108,6 @@ def _beyond(paid: Column, times: int, wanted: "array[int]", signed: Column) -> C
     return [each if want else 0 for each, want in zip(off, wanted, strict=True)]
 
 
-def picked(at: Column) -> Pick:
-    """Takes these places."""
-    if len(at) > 1:
-        return itemgetter(*at)
-    return lambda column: [column[each] for each in at]
-
-
 def _rungs(found: Stretch, rows: _Rows, seen: "_Seen | None") -> Columns:
     opened = picked(found.entries)(found.opens)
     enter, leave = picked(opened), picked(found.exits)
@@ -185,22 +173,22 @@ class _Seen:
     """The mid after every row that opened lots, and its extremes between rows."""
 
     def __init__(self, marks: Marks, found: Stretch, rows: _Rows) -> None:
-        self._marks, self._at_ms = marks, rows.at_ms
+        count, every_ms = len(rows.at_ms), rows.at_ms
+        self._near = near = Near(marks, every_ms[0], every_ms[-1] + HORIZONS_MS[-1], count)
+        self._at_ms = list(map(sub, every_ms, repeat(near.origin)))
         opens = picked(found.opens)
-        self._signed, paid, at_ms = opens(rows.signed_lots), opens(rows.paid), opens(rows.at_ms)
+        self._signed, paid, at_ms = opens(rows.signed_lots), opens(rows.paid), opens(self._at_ms)
         self._paid2 = list(map(mul, paid, repeat(2)))
-        self._first = marks.places(at_ms, after=False)
+        self._first = near.places(at_ms, after=False)
         self._moved: list[Column] = []
         self._known: list[Column] = []
         """NOTHING where all are known."""
         for horizon_ms in HORIZONS_MS:
-            mids = marks.mids(list(map(add, at_ms, repeat(horizon_ms))))
-            known: Column = NOTHING
-            if None in mids:
-                known = [mid is not None for mid in mids]
-                mids = [0 if mid is None else mid for mid in mids]
+            mids, known = near.mids(map(add, at_ms, repeat(horizon_ms)))
             moved = list(map(sub, map(mul, mids, self._signed), self._paid2))
-            self._moved.append(list(map(mul, moved, known)) if known else moved)
+            for unknown in [at for at, told in enumerate(known) if not told]:
+                moved[unknown] = 0
+            self._moved.append(moved)
             self._known.append(known)
 
     def rungs(self, entries: Column, exits: Column) -> Looks:
@@ -237,9 +225,9 @@ class _Seen:
 
     def _excursions(self, first: Column, exits: Column, paid2: Column, lots: Column) -> Looks:
         """`paid2` and `lots` of the entries, negative where they were sold."""
-        beyond = self._marks.places(picked(exits)(self._at_ms), after=True)
+        beyond = self._near.places(picked(exits)(self._at_ms), after=True)
         looked = list(map(lt, first, beyond))
-        lows, highs = self._marks.spans(first, beyond)
+        lows, highs = self._near.spans(first, beyond)
         if not all(looked):
             paid2, lots = list(map(mul, paid2, looked)), list(map(mul, lots, looked))
         pairs = list(zip(*(map(sub, map(mul, extremes, lots), paid2) for extremes in (lows, highs)), strict=True))

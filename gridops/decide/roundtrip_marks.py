@@ -6,17 +6,13 @@ the last one, or inside a gap of the feed, has no mid.
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Sequence
-from itertools import islice, repeat
-from operator import add, le, sub
+from collections.abc import Callable, Iterable
+from itertools import islice
+from operator import le
 
 GAP_MS = 5_000
 """A mid older than this says nothing about the moment asked for."""
 _WIDTH = 32
-_DENSE = 4
-"""Up to so many mids per moment asked for, those around are unpacked to be searched."""
-_TOGETHER = 32
-"""So many moments are looked for among the mids between the first and the last of them."""
 _NEAR = 128
 """So many mids further on the next moment asked for is looked for first."""
 
@@ -99,66 +95,6 @@ class Marks:
             seen = self.mid2[left:right]
             return min(seen), max(seen)
         return self._reduce(self._lows, left, right, min), self._reduce(self._highs, left, right, max)
-
-    def places(self, at_ms: Sequence[int], *, after: bool) -> Sequence[int]:
-        """For many moments in order: how many mids were seen before each, or up to and at it."""
-        if not at_ms:
-            return []
-        times, find = self.times, bisect_right if after else bisect_left
-        low, high = bisect_left(times, at_ms[0]), bisect_right(times, at_ms[-1])
-        seen: Sequence[int] = times
-        base = 0
-        if high - low <= _DENSE * len(at_ms):
-            seen, base = times[low:high].tolist(), low
-            low, high = 0, len(seen)
-        found: list[int] = []
-        for start in range(0, len(at_ms), _TOGETHER):
-            # Between the places of the first and the last of some there are few to be searched.
-            some = at_ms[start : start + _TOGETHER]
-            low = find(seen, some[0], low, high)
-            end = find(seen, some[-1], low, high)
-            found += map(find, repeat(seen), some, repeat(low), repeat(end))
-        return list(map(add, found, repeat(base))) if base else found
-
-    def mids(self, due_ms: Sequence[int]) -> list[int | None]:
-        """What `at` says of many moments, given in order."""
-        times, mid2 = self.times, self.mid2
-        places = self.places(due_ms, after=True)
-        if not places:
-            return []
-        if not places[0]:
-            return [self.at(due) for due in due_ms]
-        before = list(map(sub, places, repeat(1)))
-        mids: list[int | None] = list(map(mid2.__getitem__, before))
-        since = list(map(times.__getitem__, before))
-        if max(map(sub, due_ms, since)) > GAP_MS:
-            mids = [mid if due - at <= GAP_MS else None for due, at, mid in zip(due_ms, since, mids, strict=True)]
-        newest, number = times[-1], len(due_ms) - 1
-        while number >= 0 and due_ms[number] > newest:
-            mids[number] = None
-            number -= 1
-        return mids
-
-    def spans(self, first: Sequence[int], beyond: Sequence[int]) -> tuple[list[int], list[int]]:
-        """Lowest and highest from each place to before another; 0 where there is none between."""
-        base, end, most = min(first, default=0), max(beyond, default=0), 2 * _WIDTH
-        held: Sequence[int] = self.mid2
-        if end - base <= _DENSE * len(first):
-            held = self.mid2[base:end].tolist()
-        else:
-            base = 0
-        lengths = list(map(sub, beyond, first))
-        if lengths and min(lengths) > 0 and max(lengths) <= most:
-            seen = [held[left - base : right - base] for left, right in zip(first, beyond, strict=True)]
-            return list(map(min, seen)), list(map(max, seen))
-        lows, highs = [0] * len(first), [0] * len(first)
-        for number, (left, right) in enumerate(zip(first, beyond, strict=True)):
-            if right - left > most:
-                lows[number], highs[number] = self.span(left, right)
-            elif left < right:
-                some = held[left - base : right - base]
-                lows[number], highs[number] = min(some), max(some)
-        return lows, highs
 
     @staticmethod
     def _reduce(levels: "list[array[int]]", left: int, right: int, pick: Callable[[list[int]], int]) -> int:

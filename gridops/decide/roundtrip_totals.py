@@ -11,8 +11,9 @@ from itertools import accumulate, count, repeat
 from math import gcd
 from operator import gt, mul
 
-from gridops.decide.roundtrip_columns import NOTHING, Columns, Looks, picked
+from gridops.decide.roundtrip_columns import Columns, Looks
 from gridops.decide.roundtrip_fills import Fills, money
+from gridops.decide.roundtrip_near import NOTHING, picked
 from gridops.decide.roundtrip_trip import HORIZONS_MS, Rates, Trip, made_by
 from gridops.domain.instrument import Instrument
 from gridops.domain.values import record, value
