@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from gridops import __version__
-from gridops.adapters import installed_build, lease_file, notify
+from gridops.adapters import allocator, installed_build, lease_file, notify
 from gridops.adapters.bundle_writer import BundleSink
 from gridops.adapters.clock import Clock
 from gridops.adapters.control_socket import ControlServer
@@ -124,6 +124,7 @@ def execute(options: RunOptions) -> RunReport:
     clock = Clock()
     wanted = options.loaded.settings.notify.level != "off"
     send = notify.sender(notify.urls(options.environment, secrets)) if wanted else None
+    allocator.one_arena()
     with ExitStack() as stack:
         if options.fresh:
             _set_aside(home, account, clock)

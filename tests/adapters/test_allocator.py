@@ -1,0 +1,49 @@
+"""What glibc itself says of its arenas and large blocks after our settings, in a process of its own."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SMALL, MANY, LARGE = 800, 400, 600_000
+MAPPED = 2
+"""In the size field before a block: it has pages of its own (glibc's malloc.c, IS_MMAPPED)."""
+CHILD = f"""
+import ctypes, sys, threading
+from gridops.adapters import allocator
+libc = ctypes.CDLL(None)
+libc.malloc.restype = ctypes.c_void_p
+libc.free.argtypes = (ctypes.c_void_p,)
+libc.fopen.restype = ctypes.c_void_p
+libc.malloc_info.argtypes = (ctypes.c_int, ctypes.c_void_p)
+libc.fclose.argtypes = (ctypes.c_void_p,)
+if sys.argv[2] == "set":
+    allocator.one_arena()
+libc.free(libc.malloc({LARGE}))
+held = libc.malloc({LARGE})
+print(bool(ctypes.c_size_t.from_address(held - ctypes.sizeof(ctypes.c_size_t)).value & {MAPPED}))
+def fill():
+    for _ in range({MANY}):
+        libc.malloc({SMALL})
+    both.wait()
+both = threading.Barrier(3)
+threads = [threading.Thread(target=fill) for _ in range(3)]
+[each.start() for each in threads]
+[each.join() for each in threads]
+out = libc.fopen(sys.argv[1].encode(), b"w")
+libc.malloc_info(0, out)
+libc.fclose(out)
+"""
+
+
+def told(tmp_path: Path, how: str) -> tuple[int, bool]:
+    """Arenas, and whether a large block has pages of its own once another one was freed."""
+    child = [sys.executable, "-c", CHILD, str(tmp_path / how), how]
+    said = subprocess.run(child, check=True, timeout=30, capture_output=True, text=True).stdout
+    return (tmp_path / how).read_text().count("<heap nr="), said.strip() == "True"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc")
+def test_threads_share_an_arena_and_large_blocks_stay_out_of_it(tmp_path: Path) -> None:
+    assert told(tmp_path, "set") == (1, True)
