@@ -6,7 +6,7 @@ the last one, or inside a gap of the feed, has no mid.
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from itertools import islice
 from operator import le
 
@@ -20,15 +20,15 @@ _NEAR = 128
 class Marks:
     """Mids (doubled, so that they stay integers) by venue time. Append in any order, `close` before asking."""
 
-    __slots__ = ("_highs", "_lows", "_risen", "mid2", "times")
+    __slots__ = ("_blocks", "_risen", "mid2", "times")
 
     def __init__(self) -> None:
         self.times: array[int] = array("q")
         self.mid2: array[int] = array("q")
         self._risen = 0
         """So many of the first ones are known to be in the order of time."""
-        self._lows: list[array[int]] = []
-        self._highs: list[array[int]] = []
+        self._blocks: dict[tuple[int, int], tuple[int, int]] = {}
+        """Lowest and highest of the blocks that were asked for, by level and number: 32 mids, 32 such blocks, ..."""
 
     def __len__(self) -> int:
         return len(self.times)
@@ -51,17 +51,13 @@ class Marks:
         return all(map(le, since, islice(since, 1, None)))
 
     def close(self) -> None:
-        """Sort by time, keeping the order of arrival within one, and build the extremes."""
+        """Sort by time, keeping the order of arrival within one."""
         times = self.times
         if not self.in_order():
             order = sorted(range(len(times)), key=times.__getitem__)
             self.times = array("q", [times[i] for i in order])
             self.mid2 = array("q", [self.mid2[i] for i in order])
-        self._lows, self._highs = [self.mid2], [self.mid2]
-        while len(self._lows[-1]) > _WIDTH:
-            low, high = self._lows[-1], self._highs[-1]
-            self._lows.append(array("q", [min(low[i : i + _WIDTH]) for i in range(0, len(low), _WIDTH)]))
-            self._highs.append(array("q", [max(high[i : i + _WIDTH]) for i in range(0, len(high), _WIDTH)]))
+        self._blocks.clear()
 
     def at(self, at_ms: int) -> int | None:
         """Twice the mid in force then; None when the path does not reach so far or was silent before."""
@@ -94,17 +90,26 @@ class Marks:
         if right - left <= 2 * _WIDTH:
             seen = self.mid2[left:right]
             return min(seen), max(seen)
-        return self._reduce(self._lows, left, right, min), self._reduce(self._highs, left, right, max)
+        return self._among(0, left, right)
 
-    @staticmethod
-    def _reduce(levels: "list[array[int]]", left: int, right: int, pick: Callable[[list[int]], int]) -> int:
-        found: list[int] = []
-        for at, values in enumerate(levels):
-            if right - left <= 2 * _WIDTH or at == len(levels) - 1:
-                found += values[left:right]
-                break
+    def _among(self, level: int, left: int, right: int) -> tuple[int, int]:
+        """The extremes of some blocks of a level; those of the lowest are the mids."""
+        if right - left <= 2 * _WIDTH:
+            if not level:
+                return self.span(left, right)
+            pairs = [self._block(level, at) for at in range(left, right)]
+        else:
             up_left, up_right = -(-left // _WIDTH), right // _WIDTH
-            found += values[left : up_left * _WIDTH]
-            found += values[up_right * _WIDTH : right]
-            left, right = up_left, up_right
-        return pick(found)
+            pairs = [self._among(level + 1, up_left, up_right)]
+            pairs += [
+                self._among(level, start, stop)
+                for start, stop in ((left, up_left * _WIDTH), (up_right * _WIDTH, right))
+                if start < stop
+            ]
+        return min(low for low, _ in pairs), max(high for _, high in pairs)
+
+    def _block(self, level: int, at: int) -> tuple[int, int]:
+        found = self._blocks.get((level, at))
+        if found is None:
+            found = self._blocks[level, at] = self._among(level - 1, at * _WIDTH, (at + 1) * _WIDTH)
+        return found

@@ -26,7 +26,7 @@ from gridops.usecases import roundtrip_read
 from gridops.usecases.command_evidence import Story, newest, write
 from gridops.usecases.liveness import Process, feel
 from gridops.usecases.place import Place
-from gridops.usecases.roundtrip_add import LEVELS, Ahead, Sums, add
+from gridops.usecases.roundtrip_add import LEVELS, SHARE, Ahead, Sums, add
 from gridops.usecases.roundtrip_read import History
 from gridops.usecases.roundtrip_rows import TripRow, row
 
@@ -144,13 +144,15 @@ def report(
     with _unhindered(), ExitStack() as stack:
         begun: list[Ahead] = []
 
-        def midway(history: History) -> None:
-            symbol = max(history.fills, key=lambda each: len(history.fills[each]), default="")
-            if symbol and export is None and wanted.by in KEYS and wanted.of in LEVELS:
-                ahead = Ahead.midway(_sums(wanted), history.fills[symbol], history.marks.get(symbol))
-                begun.extend([stack.enter_context(ahead)] if ahead else [])
+        def meanwhile(history: History) -> None:
+            longest = max(history.fills.values(), key=len, default=None)
+            if longest is None or export is not None or wanted.by not in KEYS or wanted.of not in LEVELS:
+                return
+            if not begun or not (begun[0].flat or begun[0].pairing.fills is longest):
+                begun[:] = [stack.enter_context(Ahead(_sums(wanted), Pairing(longest)))]
+            begun[0].meanwhile(history.marks)
 
-        source, history = _history(place, progress, midway)
+        source, history = _history(place, progress, meanwhile)
         return compile_report(place, wanted, source, history, export, begun)
 
 
@@ -171,8 +173,10 @@ def compile_report(
         longest = max(pairings, key=lambda each: len(each.fills), default=None)
         ahead = next((each for each in begun if longest and each.holds(longest)), None)
         if ahead is None and longest and export is None:
-            # Begun before the ledgers are tied out, which takes seconds of a long history too.
             ahead = stack.enter_context(Ahead(sums, longest))
+        if ahead is not None:
+            # Begun before the ledgers are tied out, which takes seconds of a long history too.
+            ahead.go_on(share=SHARE)
         tied = tie(history)
         for pairing in pairings:
             add(sums, pairing, tied.closing, export, ahead)
@@ -224,11 +228,11 @@ def _sums(wanted: Wanted) -> Sums:
 
 
 def _history(
-    place: Place, progress: Progress, midway: Callable[[History], None] = lambda _history: None
+    place: Place, progress: Progress, meanwhile: Callable[[History], None] = lambda _history: None
 ) -> tuple[Source, History]:
     pulse = feel(place.home, place.account)
     path = place.home.journal(place.account)
-    history = roundtrip_read.read(path, progress, midway)
+    history = roundtrip_read.read(path, progress, meanwhile)
     now_ms = Clock().wall_ms()
     as_of_ms = now_ms if pulse.process is Process.LIVE else history.as_of_ms
     source = Source(

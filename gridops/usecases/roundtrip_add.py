@@ -1,24 +1,24 @@
-"""Adds an account's trips up for the report; a long history in two processes, cut where the account was flat.
+"""Adds an account's trips up for the report; a long history in several processes, cut where the account was flat.
 
-Between the pairing and the report. What comes after a flat moment owns no lot from before it, so both parts are folded
-at once and their sums put together; sums are whole numbers and the order of trips is kept, so nothing else changes. The
-other process begins while the journal is still being read. If it cannot be started or fails, or what was read later
-belongs among its rows, its part is folded here.
+Between the pairing and the report. What comes after a flat moment owns no lot from before it, so the parts are folded
+at once and their sums put together; sums are whole numbers and the order of trips is kept, so nothing else changes.
+Other processes begin while the journal is still being read, one after the other. If one cannot be started or fails, or
+what was read later belongs among its rows, its part is folded here.
 """
 
 import os
 import pickle
+import select
 import signal
 from bisect import bisect_left, bisect_right
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import accumulate, chain
 from operator import mul
 
 from gridops.decide import roundtrip_law
 from gridops.decide.roundtrip_columns import columns
-from gridops.decide.roundtrip_fills import Fills
 from gridops.decide.roundtrip_marks import Marks
 from gridops.decide.roundtrip_pairing import NEVER_MS, Books, Pairing
 from gridops.decide.roundtrip_totals import Tally
@@ -31,13 +31,13 @@ FILED_TRIPS = 500
 LEVELS = ("rung", "episode")
 LOOKS_MS = max(HORIZONS_MS)
 """So long after its rows a trip looks at the mid."""
-WORTH_IT = 50_000
-"""Fills of one symbol from which on a second process pays."""
+WORTH_IT = 25_000
+"""Fills of one symbol from which on another process pays."""
 Export = Callable[[TripRow], None]
 Owned = tuple[int, int]
 """The first and the last row of a plain trip."""
-_AHEAD = 0.53
-"""Share of the rows that the other process counts: it begins while this one still ties the ledgers out."""
+SHARE = 0.53
+"""Share that another process counts of what is left once all is read: this one still ties the ledgers out."""
 _Told = tuple[dict[str, Tally], "deque[TripRow]", roundtrip_law.Books]
 
 
@@ -90,91 +90,156 @@ class Sums:
         self.filed.extend(later.filed)
 
 
-class Ahead:
-    """The first rows of a symbol, up to a flat moment, being counted by a process of their own.
+@dataclass(slots=True)
+class _Piece:
+    """Rows from one flat moment to before another, being counted by a process of their own."""
 
-    A context manager: nobody need wait for the answer. It works only where it pays; else the answer is None.
+    start: int
+    stop: int
+    before: tuple[object, ...]
+    child: int = 0
+    reading: int = -1
+    told: bytes = b""
+    """The answer, once it was read; it stays empty when the process failed or was never started."""
+
+    def ready(self) -> bool:
+        """Is there nothing to wait for?"""
+        return not self.child or bool(select.select([self.reading], [], [], 0)[0])
+
+    def read(self) -> None:
+        """Wait for the answer."""
+        if not self.child:
+            return
+        child, self.child = self.child, 0
+        with os.fdopen(self.reading, "rb") as pipe:
+            told = pipe.read()
+        _, status = os.waitpid(child, 0)
+        self.told = told if status == 0 else b""
+
+    def end(self) -> None:
+        """Do without it."""
+        child, self.child = self.child, 0
+        if child:
+            os.close(self.reading)
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+
+
+class Ahead:
+    """The first rows of a symbol, up to a flat moment, being counted piece by piece by processes of their own.
+
+    A context manager: nobody need wait for the answers. It works only where it pays. What is counted is of the kind of
+    the sums it is given, which stay as they are.
     """
 
-    def __init__(
-        self,
-        sums: Sums,
-        pairing: Pairing,
-        until_ms: int = NEVER_MS,
-        *,
-        share: float = _AHEAD,
-        unfinished: bool = False,
-    ) -> None:
-        """Begin, with rows older than that moment. What is counted is of the kind of `sums`, which stay as they are.
-
-        An `unfinished` history is put in order by the other process for itself.
-        """
+    def __init__(self, sums: Sums, pairing: Pairing) -> None:
         self.pairing = pairing
-        self.flat = _flat_row(pairing.fills, until_ms, share)
-        """The row before which nothing was open; 0 = nothing is counted ahead."""
-        self._before = _before(pairing, self.flat) if self.flat else ()
-        self._child, self._reading = 0, -1
-        if self.flat:
-            self._begin(sums.fresh(), unfinished=unfinished)
+        self.flat = 0
+        """The row before which nothing was open and all is being counted; 0 = nothing is counted ahead."""
+        self._sums = sums
+        self._pieces: list[_Piece] = []
+        self._flats: list[int] = []
+        """Rows before which nothing was open, and next, how many rows were looked at and what was open then."""
+        self._walked = self._position = 0
 
     def __enter__(self) -> "Ahead":
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._end()
+        self._keep(0)
 
-    def _end(self) -> None:
-        child, self._child = self._child, 0
-        if child:
-            os.close(self._reading)
-            os.kill(child, signal.SIGKILL)
-            os.waitpid(child, 0)
-
-    @classmethod
-    def midway(cls, sums: Sums, fills: Fills, marks: Marks | None) -> "Ahead | None":
-        """Begin with a history that is still being read; None unless all there is of the symbol is in order.
+    def meanwhile(self, paths: Mapping[str, Marks]) -> None:
+        """Go on with a history that is still being read, unless a process is busy or what there is is out of order.
 
         The mid must be known for as long after the rows as any of their trips looks.
         """
+        fills = self.pairing.fills
+        marks = paths.get(fills.instrument.symbol)
         if not marks or not marks.in_order() or fills.risen < len(fills):
-            return None
-        return cls(sums, Pairing(fills, marks), marks.times[-1] - LOOKS_MS, share=1.0, unfinished=True)
+            return
+        if self._pieces and not self._pieces[-1].ready():
+            return
+        if self._pieces:
+            self._pieces[-1].read()
+        self.pairing = Pairing(fills, marks)
+        self.go_on(marks.times[-1] - LOOKS_MS, unfinished=True)
+
+    def go_on(self, until_ms: int = NEVER_MS, share: float = 1.0, *, unfinished: bool = False) -> None:
+        """Have a share of the rows that are left counted, if older than that moment, where so many are left.
+
+        An `unfinished` history is put in order by the other process for itself.
+        """
+        fills = self.pairing.fills
+        if len(fills) - self.flat < WORTH_IT or not hasattr(os, "fork"):
+            return
+        stop = self._flat_row(bisect_left(fills.at_ms, until_ms), share)
+        if stop:
+            piece = _Piece(self.flat, stop, _before(self.pairing, stop))
+            self.flat = stop
+            self._pieces.append(piece)
+            self._begin(piece, unfinished=unfinished)
+
+    def _flat_row(self, count: int, share: float) -> int:
+        """A row before which nothing was open, with as near as any to that share of the first so many before it."""
+        fills, first = self.pairing.fills, self._walked
+        moves = map(mul, fills.sign[first:], fills.lots[first:])
+        moved = list(accumulate(moves, initial=self._position if first else fills.opening_lots))
+        self._flats += [number for number, lots in enumerate(moved, first) if not lots and number > self.flat]
+        # The last of them is looked at again as the first of what comes later.
+        self._walked, self._position = first + len(moved) - 1, moved[-1]
+        wanted = min(self.flat + int((len(fills) - self.flat) * share), count - 1)
+        at = bisect_left(self._flats, wanted)
+        near = [number for number in self._flats[max(0, at - 1) : at + 1] if self.flat < number < count]
+        return min(near, key=lambda number: abs(number - wanted), default=0)
 
     def holds(self, pairing: Pairing) -> bool:
-        """Was nothing put among the rows of that symbol since it began? Else it is given up."""
+        """Was nothing put among the rows of that symbol since they are counted? Else all is given up."""
         same = bool(self.flat) and self.pairing.fills is pairing.fills
-        if not same or self._before != _before(pairing, self.flat):
-            self._end()
+        if not same or any(piece.before != _before(pairing, piece.stop) for piece in self._pieces):
+            self._keep(0)
             return False
         self.pairing = pairing
+        self._flats, self._walked, self._position = [], self.flat, 0
         return True
 
     def serves(self, pairing: Pairing, closing: WalletRead | None) -> bool:
-        """Are rows of that symbol being counted, and no row that the law counts apart?"""
-        if not self.flat or self.pairing is not pairing:
+        """Are rows of that symbol being counted? Pieces with rows that the law counts apart are given up."""
+        if self.pairing is not pairing:
             return False
-        return closing is None or pairing.fills.at_ms[self.flat] < closing.from_ms
+        at_ms, until_ms = pairing.fills.at_ms, NEVER_MS if closing is None else closing.from_ms
+        self._keep(sum(at_ms[piece.stop] < until_ms for piece in self._pieces))
+        return bool(self.flat)
 
-    def answer(self) -> _Told | None:
-        """Wait for it, once. None when there is none."""
-        child, self._child = self._child, 0
-        if not child:
-            return None
-        with os.fdopen(self._reading, "rb") as pipe:
-            told = pipe.read()
-        _, status = os.waitpid(child, 0)
-        return pickle.loads(told) if status == 0 else None  # noqa: S301 - our own child wrote it
+    def answers(self) -> Iterator[Sums]:
+        """The sums of each piece in order. Those of a process that failed are counted here."""
+        for piece in self._pieces:
+            piece.read()
+            sums = self._sums.fresh()
+            if piece.told:
+                told: _Told = pickle.loads(piece.told)  # noqa: S301 - our own child wrote it
+                sums.tallies, sums.filed = told[0], told[1]
+                sums.laws.merge(told[2])
+            else:
+                _count(sums, self.pairing, piece)
+            yield sums
 
-    def _begin(self, sums: Sums, *, unfinished: bool) -> None:
-        self._reading, writing = os.pipe()
+    def _keep(self, pieces: int) -> None:
+        """Give up all but the first ones."""
+        for piece in self._pieces[pieces:]:
+            piece.end()
+            self.flat = min(self.flat, piece.start)
+        del self._pieces[pieces:]
+
+    def _begin(self, piece: _Piece, *, unfinished: bool) -> None:
+        piece.reading, writing = os.pipe()
         try:
-            self._child = os.fork()
+            piece.child = os.fork()
         except OSError:
-            os.close(self._reading)
+            os.close(piece.reading)
             os.close(writing)
             return
-        if self._child == 0:
-            _child(writing, sums, self.pairing, self.flat, unfinished=unfinished)
+        if piece.child == 0:
+            _child(writing, self._sums.fresh(), self.pairing, piece, unfinished=unfinished)
         os.close(writing)
 
 
@@ -187,7 +252,8 @@ def add(
     elif ahead is not None and ahead.serves(pairing, closing):
         pairing = _both(sums, ahead, closing)
     else:
-        with Ahead(sums, pairing, NEVER_MS if closing is None else closing.from_ms) as begun:
+        with Ahead(sums, pairing) as begun:
+            begun.go_on(NEVER_MS if closing is None else closing.from_ms, SHARE)
             if begun.serves(pairing, closing):
                 pairing = _both(sums, begun, closing)
             else:
@@ -198,16 +264,11 @@ def add(
 
 def _both(sums: Sums, ahead: Ahead, closing: WalletRead | None) -> Pairing:
     """Count the later rows here; the pairing of them, run to its end."""
-    before, rest = sums.fresh(), sums.fresh()
+    rest = sums.fresh()
     later = _from_flat(ahead.pairing, ahead.flat)
     _all(rest, later, closing, None)
-    said = ahead.answer()
-    if said is None:
-        _first(before, ahead.pairing, ahead.flat)
-    else:
-        before.tallies, before.filed = said[0], said[1]
-        before.laws.merge(said[2])
-    sums.merge(before)
+    for told in ahead.answers():
+        sums.merge(told)
     sums.merge(rest)
     return later
 
@@ -255,19 +316,6 @@ def _until(sums: Sums, pairing: Pairing, closing: WalletRead | None) -> Iterator
     sums.laws.cut(pairing, closing)
 
 
-def _flat_row(fills: Fills, until_ms: int, share: float) -> int:
-    """A row before which nothing was open, with as near as any to that share of the rows before it."""
-    if len(fills) < WORTH_IT or not hasattr(os, "fork"):
-        return 0
-    moved = accumulate(map(mul, fills.sign, fills.lots), initial=fills.opening_lots)
-    flat = [number for number, lots in enumerate(moved) if not lots]
-    count = bisect_left(fills.at_ms, until_ms)
-    wanted = min(int(len(fills) * share), count - 1)
-    at = bisect_left(flat, wanted)
-    near = [number for number in flat[max(0, at - 1) : at + 1] if 0 < number < count]
-    return min(near, key=lambda number: abs(number - wanted), default=0)
-
-
 def _before(pairing: Pairing, flat: int) -> tuple[object, ...]:
     """What tells of everything that trips of the rows before depend on: it is only added to, and put in order."""
     fills, marks = pairing.fills, pairing.outs.marks
@@ -285,18 +333,19 @@ def _from_flat(pairing: Pairing, flat: int) -> Pairing:
     """A pairing of what comes after."""
     fills = pairing.fills
     later = Pairing(fills, pairing.outs.marks)
-    later.books, later.next_row = Books(), flat
-    later.funded = bisect_left(fills.funding, fills.at_ms[flat - 1], key=lambda paid: paid[0])
+    if flat:
+        later.books, later.next_row = Books(), flat
+        later.funded = bisect_left(fills.funding, fills.at_ms[flat - 1], key=lambda paid: paid[0])
     return later
 
 
-def _first(sums: Sums, pairing: Pairing, flat: int) -> None:
-    """Count the trips of the rows before."""
-    sums.take(pairing, NEVER_MS, flat, law=True)
+def _count(sums: Sums, pairing: Pairing, piece: _Piece) -> None:
+    """Count the trips of the rows of a piece."""
+    sums.take(_from_flat(pairing, piece.start), NEVER_MS, piece.stop, law=True)
     sums.laws.add_up(pairing.fills.instrument.unit)
 
 
-def _child(writing: int, sums: Sums, pairing: Pairing, flat: int, *, unfinished: bool) -> None:
+def _child(writing: int, sums: Sums, pairing: Pairing, piece: _Piece, *, unfinished: bool) -> None:
     """Never returns: nothing of the process that was copied may be finished twice."""
     status = 1
     try:
@@ -304,11 +353,12 @@ def _child(writing: int, sums: Sums, pairing: Pairing, flat: int, *, unfinished:
             pairing.fills.sort()
             if pairing.outs.marks is not None:
                 pairing.outs.marks.close()
-        _first(sums, pairing, flat)
+        _count(sums, pairing, piece)
         for tally in sums.tallies.values():
             tally.detach()
+        told = pickle.dumps((sums.tallies, sums.filed, sums.laws), pickle.HIGHEST_PROTOCOL)
         with os.fdopen(writing, "wb") as pipe:
-            pickle.dump((sums.tallies, sums.filed, sums.laws), pipe, pickle.HIGHEST_PROTOCOL)
+            pipe.write(told)
         status = 0
     finally:
         os._exit(status)

@@ -4,7 +4,6 @@ What the engine booked comes from its records, what the venue said from the jour
 that they can be compared. It decodes only the fields it wants, re-runs no step and writes nothing.
 """
 
-import math
 from array import array
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -29,8 +28,6 @@ from gridops.usecases.roundtrip_sifters import parts
 
 PROGRESS_EVERY = 50_000
 CHUNK = 2_048
-MIDWAY = 0.62
-"""Share of the rows that was read when whoever asked is told so."""
 _QUIET_END = b",[],[]]"
 """How a row ends that led to no record and no effect."""
 _FIRST_FILLED = b'[["Filled",{"fill":{'
@@ -81,12 +78,12 @@ class History:
 def read(
     path: Path,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
-    midway: Callable[[History], None] = lambda _history: None,
+    meanwhile: Callable[[History], None] = lambda _history: None,
 ) -> History:
     """Read a whole journal. JournalError when it cannot be read.
 
-    `progress(done, total)` is told now and then, `midway` once: to a history that nobody finished yet rows are only
-    added from then on, and only `finish` puts them in order.
+    `progress(done, total)` is told now and then, and as often `meanwhile`: a history that nobody finished yet. To it
+    rows are only added, and only `finish` puts them in order.
     """
     with JournalReader(path) as journal:
         newest, total = journal.last_row(), journal.count()
@@ -96,15 +93,15 @@ def read(
             before = journal.checkpoint_at(first.seq - 1)
             if before is not None:
                 fold.resume(before.state)
-            told, due = 0, MIDWAY * total
+            told = 0
             for part in parts(journal, first.seq, newest.seq):
                 fold.take_part(part, journal)
+                if fold.history.rows - told < PROGRESS_EVERY:
+                    continue
                 while fold.history.rows - told >= PROGRESS_EVERY:
                     told += PROGRESS_EVERY
                     progress(told, total)
-                if fold.history.rows >= due:
-                    due = math.inf
-                    midway(fold.history)
+                meanwhile(fold.history)
     return fold.result()
 
 

@@ -48,6 +48,18 @@ def test_of_many_moments_it_says_what_is_said_of_each(moments: int) -> None:
         assert near.spans(before, [end] * len(before)) == expected
 
 
+def test_the_extremes_of_spans_of_any_length() -> None:
+    rng, marks = Random(1), Marks()
+    for at in range(40_000):
+        marks.add(at, rng.randint(1, 10**6))
+    marks.close()
+    for length in (1, 2, 31, 64, 65, 127, 1_000, 2_047, 2_200, 39_000):
+        for _ in range(4):
+            left = rng.randint(0, len(marks) - length)
+            held = marks.mid2[left : left + length]
+            assert marks.span(left, left + length) == (min(held), max(held))
+
+
 def test_the_extremes_of_long_spans_and_of_none() -> None:
     marks = Marks()
     for at in range(3_000):
@@ -59,3 +71,14 @@ def test_the_extremes_of_long_spans_and_of_none() -> None:
     cut = [mids[left:right] for left, right in zip(first, beyond, strict=True)]
     expected = [min(held, default=0) for held in cut], [max(held, default=0) for held in cut]
     assert near.spans(first, beyond) == expected
+
+
+@pytest.mark.parametrize("moments", [1, 100])
+def test_after_the_last_mid_none_is_known(moments: int) -> None:
+    marks = Marks()
+    for at in range(100):
+        marks.add(START_MS + at, 7)
+    marks.close()
+    near = Near(marks, START_MS, START_MS + 200, moments)
+    due_ms = [START_MS + at - near.origin for at in (99, 100, 101)]
+    assert [list(each) for each in near.mids(due_ms)] == [[7, 0, 0], [1, 0, 0]]

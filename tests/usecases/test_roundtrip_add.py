@@ -18,7 +18,7 @@ from gridops.domain.vocabulary import Regime, Side
 from gridops.usecases import roundtrip, roundtrip_add, roundtrip_read
 from gridops.usecases.place import Place
 from gridops.usecases.roundtrip import Report, Wanted
-from gridops.usecases.roundtrip_add import Ahead
+from gridops.usecases.roundtrip_add import Ahead, _Piece
 from tests.usecases import roundtrip_journal as kit
 from tests.usecases.roundtrip_journal import OPENING, START_MS, SYMBOLS, Story, boot
 from tests.usecases.test_roundtrip_sift import _busy
@@ -132,11 +132,14 @@ def test_what_is_counted_while_the_journal_is_read_is_counted_again_when_older_r
 
     def noted(ahead: Ahead, pairing: Pairing) -> bool:
         assert pairing.fills.at_ms[ahead.flat] > START_MS + 200_000
+        assert len(ahead._pieces) > 2
         tried.append(holds(ahead, pairing))
         return tried[-1]
 
     monkeypatch.setattr(roundtrip_add, "WORTH_IT", 1)
     monkeypatch.setattr(roundtrip_read, "CHUNK", 1)
+    monkeypatch.setattr(roundtrip_read, "PROGRESS_EVERY", 20)
+    monkeypatch.setattr(_Piece, "ready", lambda _: True)
     monkeypatch.setattr(
         roundtrip_read, "parts", lambda _, first, last: (Part(at, at, 1, 0, True) for at in range(first, last + 1))
     )
@@ -156,6 +159,6 @@ def test_without_the_other_process_its_part_is_counted_here(
         raise OSError("no")
 
     monkeypatch.setattr(roundtrip_add, "WORTH_IT", 1)
-    monkeypatch.setattr(*((os, "fork", fails) if how == "no process" else (pickle, "dump", fails)))
+    monkeypatch.setattr(*((os, "fork", fails) if how == "no process" else (pickle, "dumps", fails)))
     _, shared = _told(place, Wanted(rates={}))
     assert shared == alone
