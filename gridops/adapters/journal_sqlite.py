@@ -185,9 +185,10 @@ def open_journal(
 def file_bytes(path: Path) -> int:
     """Return the bytes a journal and its write-ahead log take."""
     total = 0
-    for name in (path, path.with_name(path.name + "-wal")):
+    # No new Path: it interns its parts, and several a second fill the interpreter's table of names until it doubles.
+    for name in (os.fspath(path), f"{path}-wal"):
         with suppress(FileNotFoundError):
-            total += name.stat().st_size
+            total += os.stat(name).st_size
     return total
 
 
