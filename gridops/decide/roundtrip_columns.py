@@ -14,7 +14,7 @@ from typing import Any
 
 from gridops.decide.roundtrip_fills import Fills
 from gridops.decide.roundtrip_marks import Marks
-from gridops.decide.roundtrip_near import NOTHING, Column, Near, picked
+from gridops.decide.roundtrip_near import EVERY, NOTHING, Column, Near, picked
 from gridops.decide.roundtrip_trip import HORIZONS_MS
 from gridops.decide.roundtrip_walk import Stretch
 
@@ -24,7 +24,7 @@ class Looks:
     """What the mid did, per trip. Of a trip while which no mid was seen all is 0."""
 
     looked: Column = ()
-    """1 or 0, as is `known`."""
+    """1 or 0, as is `known`; EVERY for all."""
     adverse2_units: Column = ()
     favour2_units: Column = ()
     moved2_units: list[Column] = field(default_factory=list)
@@ -195,13 +195,14 @@ class _Seen:
         """Of trips that a place in `opens` and a row make."""
         enter = picked(entries)
         looks = self._excursions(enter(self._first), exits, enter(self._paid2), enter(self._signed))
-        every = all(looks.looked)
         for moved, known in zip(self._moved, self._known, strict=True):
-            both = looks.looked
-            if known:
-                both = list(map(mul, enter(known), looks.looked))
+            both = enter(known) if known else EVERY
+            if looks.looked is not EVERY:
+                both = list(map(mul, enter(known), looks.looked)) if known else looks.looked
             looks.known.append(both)
-            looks.moved2_units.append(enter(moved) if every else list(map(mul, enter(moved), both)))
+            looks.moved2_units.append(
+                enter(moved) if looks.looked is EVERY else list(map(mul, enter(moved), looks.looked))
+            )
         return looks
 
     def episodes(self, found: Stretch, entered: Column, lots: Column) -> Looks:
@@ -215,20 +216,23 @@ class _Seen:
         looks = self._excursions(begin(self._first), found.lasts, paid2, held)
         opened = list(map(sub, found.open_to, found.open_from))
         for moved, known in zip(self._moved, self._known, strict=True):
-            both = looks.looked
+            both, summed = looks.looked, differences(moved, begin, end)
             if known:
+                every = repeat(1) if both is EVERY else both
                 count = differences(known, begin, end)
-                both = [every == all_ and look for every, all_, look in zip(count, opened, looks.looked, strict=True)]
+                both = [told == all_ and look for told, all_, look in zip(count, opened, every, strict=False)]
             looks.known.append(both)
-            looks.moved2_units.append(list(map(mul, differences(moved, begin, end), both)))
+            looks.moved2_units.append(summed if both is EVERY else list(map(mul, summed, both)))
         return looks
 
     def _excursions(self, first: Column, exits: Column, paid2: Column, lots: Column) -> Looks:
         """`paid2` and `lots` of the entries, negative where they were sold."""
         beyond = self._near.places(picked(exits)(self._at_ms), after=True)
-        looked = list(map(lt, first, beyond))
+        looked: Column = list(map(lt, first, beyond))
         lows, highs = self._near.spans(first, beyond)
-        if not all(looked):
+        if all(looked):
+            looked = EVERY
+        else:
             paid2, lots = list(map(mul, paid2, looked)), list(map(mul, lots, looked))
         pairs = list(zip(*(map(sub, map(mul, extremes, lots), paid2) for extremes in (lows, highs)), strict=True))
         # Spelt out: calls of `min` and `max` take twice as long.

@@ -46,9 +46,12 @@ class Marks:
         self.mid2.extend(mid2)
 
     def in_order(self) -> bool:
-        """Are they in the order of time as they came?"""
+        """Are they in the order of time as they came? Those that are known to be are not looked at again."""
         since = self.times[max(0, self._risen - 1) :]
-        return all(map(le, since, islice(since, 1, None)))
+        rising = all(map(le, since, islice(since, 1, None)))
+        if rising:
+            self._risen = len(self.times)
+        return rising
 
     def close(self) -> None:
         """Sort by time, keeping the order of arrival within one."""

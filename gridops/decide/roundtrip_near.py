@@ -15,6 +15,8 @@ from gridops.decide.roundtrip_marks import GAP_MS, Marks
 Column = Sequence[int]
 NOTHING: Column = ()
 """A column of zeros, however long."""
+EVERY: Column = (1,)
+"""A column of ones, however long."""
 Pick = Callable[[Sequence[Any]], Sequence[Any]]
 """Takes some places of whatever column it is given."""
 _NEVER_MS = 1 << 62

@@ -4,16 +4,17 @@ Above single trips, below the report. Sums stay integers until they are shown, s
 seconds and in any order to the same figure. It rounds nothing but the averages it shows.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_EVEN, Decimal
-from itertools import accumulate, count, repeat
+from itertools import repeat
 from math import gcd
 from operator import gt, mul
 
 from gridops.decide.roundtrip_columns import Columns, Looks
 from gridops.decide.roundtrip_fills import Fills, money
-from gridops.decide.roundtrip_near import NOTHING, picked
+from gridops.decide.roundtrip_near import EVERY, NOTHING, Pick, picked
 from gridops.decide.roundtrip_trip import HORIZONS_MS, Rates, Trip, made_by
 from gridops.domain.instrument import Instrument
 from gridops.domain.values import record, value
@@ -23,6 +24,8 @@ _FINER = 10**4
 """1e-8 in 1e-12."""
 HOUR_MS = 3_600_000
 MOST_STRETCHES = 20_000
+_NEAR = 64
+"""So many trips further on the end of a stretch of time is looked for first."""
 
 
 @value
@@ -111,24 +114,24 @@ class Sums:
         if trip.adverse2_units is not None:
             self._look(trip)
 
-    def add_columns(self, found: Columns, wins: int, pick: Callable[[Sequence[int]], Sequence[int]]) -> None:
-        """Count the picked ones of many, so many of which won."""
+    def add_columns(self, found: Columns, count: int, wins: int, pick: Pick) -> None:
+        """Add the picked ones of many; so many they are, and so many of them won."""
         self.wins += wins
-        self.trips += len(pick(found.exit_ms))
+        self.trips += count
         for name in _SUMMED:
             column = getattr(found, name)
             if column is not NOTHING:
                 setattr(self, name, getattr(self, name) + sum(pick(column)))
         if found.looks is not None:
-            self._look_at(found.looks, pick)
+            self._look_at(found.looks, count, pick)
 
-    def _look_at(self, looks: Looks, pick: Callable[[Sequence[int]], Sequence[int]]) -> None:
-        self.looked += sum(pick(looks.looked))
+    def _look_at(self, looks: Looks, count: int, pick: Pick) -> None:
+        self.looked += count if looks.looked is EVERY else sum(pick(looks.looked))
         self.adverse2_units += sum(pick(looks.adverse2_units))
         self.favour2_units += sum(pick(looks.favour2_units))
         for k, (moved, known) in enumerate(zip(looks.moved2_units, looks.known, strict=True)):
             self.mark_out2_units[k] += sum(pick(moved))
-            self.mark_out_trips[k] += sum(pick(known))
+            self.mark_out_trips[k] += count if known is EVERY else sum(pick(known))
 
     def foreign(self, trip: Trip, rates: Rates) -> None:
         """Count fees in other assets."""
@@ -256,17 +259,19 @@ class Tally:
             keep(place)
         for name, held in places.items():
             pick = _same if len(places) == 1 else picked(held)
-            self._held(name, instrument).add_columns(found, sum(pick(won)), pick)
+            self._held(name, instrument).add_columns(found, len(held), sum(pick(won)), pick)
         self._count_columns(found.exit_ms, found.gross_units, found.fee_e8, unit)
 
     def _count_columns(self, exit_ms: Sequence[int], gross: Sequence[int], fees: Sequence[int], unit: int) -> None:
         """The course, of trips in the order of their exits: those of one stretch follow each other."""
         stretch_ms, begin = self.stretch_ms, 0
-        earned, paid = (list(accumulate(column, initial=0)) for column in (gross, fees))
-        ends = dict(zip([at_ms // stretch_ms for at_ms in exit_ms], count(1), strict=False))
-        for stretch, end in ends.items():
-            won, lost = (earned[end] - earned[begin]) * unit, (paid[end] - paid[begin]) * _FINER
-            self._count(stretch * stretch_ms, won, lost, 0, won - lost, end - begin)
+        while begin < len(exit_ms):
+            start_ms = exit_ms[begin] // stretch_ms * stretch_ms
+            end = bisect_left(exit_ms, start_ms + stretch_ms, begin, min(begin + _NEAR, len(exit_ms)))
+            if end == begin + _NEAR:
+                end = bisect_left(exit_ms, start_ms + stretch_ms, end)
+            won, lost = sum(gross[begin:end]) * unit, sum(fees[begin:end]) * _FINER
+            self._count(start_ms, won, lost, 0, won - lost, end - begin)
             begin = end
 
     def _held(self, name: str, instrument: Instrument) -> Sums:
@@ -296,8 +301,11 @@ class Tally:
         while self.stretch_ms < other.stretch_ms:
             self._widen()
         for stretch, figures in other.stretches.items():
-            mine = self.stretches.setdefault(stretch, [0] * len(figures))
-            mine[:] = map(int.__add__, mine, figures)
+            mine = self.stretches.get(stretch)
+            if mine is None:
+                self.stretches[stretch] = figures[:]
+            else:
+                mine[:] = map(int.__add__, mine, figures)
         while len(self.stretches) > MOST_STRETCHES:
             self._widen()
 
