@@ -18,6 +18,7 @@ from gridops.domain.vocabulary import (
     Intent,
     MismatchKind,
     OpKind,
+    OutboxReason,
     RouterReason,
     Severity,
     Stream,
@@ -27,8 +28,6 @@ from gridops.domain.vocabulary import (
 OTHER = "other"
 REMEDIES = tuple(LABELS.values())
 REMEDIATION_OUTCOMES = ("applied", "refused", "failed")
-JOURNAL_FAILED = "journal_failed"
-"""The one refusal of the outbox that is no gate's."""
 _WAY_UP = {FsmEvent.PAUSE_OVER: FsmEvent.PAUSE, FsmEvent.THROTTLE_OVER: FsmEvent.THROTTLE}
 
 
@@ -43,7 +42,7 @@ def label_values(version: str) -> dict[str, tuple[str, ...]]:
         "decision": tuple(Decision),
         "router_reason": tuple(RouterReason),
         "op": tuple(OpKind),
-        "outbox_reason": (*Gate, JOURNAL_FAILED, OTHER),
+        "outbox_reason": (*Gate, *OutboxReason, OTHER),
         "mismatch_kind": tuple(MismatchKind),
         "severity": tuple(Severity),
         "remedy": REMEDIES,

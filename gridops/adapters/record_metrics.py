@@ -7,7 +7,7 @@ a few times a second by `state_metrics`. It adds up what the engine decided and 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 
-from gridops.adapters.metric_labels import JOURNAL_FAILED, OTHER
+from gridops.adapters.metric_labels import OTHER
 from gridops.adapters.metrics import Metrics
 from gridops.adapters.state_metrics import StateGauges
 from gridops.domain.events import Header
@@ -30,11 +30,11 @@ from gridops.domain.records import (
     TripClosed,
     Wrote,
 )
-from gridops.domain.vocabulary import Gate, OpKind, Stream, VenueCode, WriteOutcome
+from gridops.domain.vocabulary import Gate, OpKind, OutboxReason, Stream, VenueCode, WriteOutcome
 from gridops.runtime.ports_journal import Journal
 from gridops.runtime.state import EngineState
 
-_OUTBOX_REASONS = frozenset((*(gate.value for gate in Gate), JOURNAL_FAILED))
+_OUTBOX_REASONS = frozenset((*(gate.value for gate in Gate), *(reason.value for reason in OutboxReason)))
 _CODES = frozenset(code.value for code in VenueCode if code is not VenueCode.OK)
 _STREAMS = frozenset(stream.value for stream in Stream)
 

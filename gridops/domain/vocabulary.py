@@ -215,6 +215,16 @@ class Gate(StrEnum):
     DECISION_AGE = "decision_age"
 
 
+class OutboxReason(StrEnum):
+    """Why the outbox lets something not leave that no gate stops, a reduction as well; then it is decided anew."""
+
+    JOURNAL_FAILED = "journal_failed"
+    LATE = "late"
+    """So old that its order may have been asked for meanwhile, and proven absent."""
+    OUTRUN = "outrun"
+    """An amend to what is filled by now, which the venue would cancel."""
+
+
 class Decision(StrEnum):
     """Exactly these three values, always; everything finer is a reason."""
 

@@ -12,7 +12,7 @@ from gridops.domain.effects import Send, WireOp
 from gridops.domain.events import Event, WriteReply
 from gridops.domain.ids import reserved
 from gridops.domain.plan import Request
-from gridops.domain.vocabulary import FsmState, Intent, OpKind, VenueCode, WriteOutcome
+from gridops.domain.vocabulary import FsmState, Intent, OpKind, OutboxReason, VenueCode, WriteOutcome
 from gridops.runtime.ports import Clock, KillLatch, Lease, Reserve
 from gridops.runtime.ports_journal import Token
 from gridops.runtime.state import EngineState
@@ -98,7 +98,7 @@ class Outbox:
                 self._release(_with_reserved_ids(send), state)
             else:
                 for op in send.ops:
-                    self._deny(op, "journal_failed")
+                    self._deny(op, OutboxReason.JOURNAL_FAILED)
 
     def _release(self, send: Send, state: EngineState) -> None:
         """Hand over to a task. Operations refused here are answered one by one; the rest leave together."""
@@ -123,9 +123,9 @@ class Outbox:
         now_ns = self._clock.boot_ns()
         age_ms = (now_ns - send.decided_boot_ns) // 1_000_000
         if _too_late(op, age_ms):
-            return f"decision_age decided {age_ms} ms ago, limit {LATEST_MS}"
+            return f"{OutboxReason.LATE} decided {age_ms} ms ago, limit {LATEST_MS}"
         if (filled := _outrun(op, state)) is not None:
-            return f"outrun amend to {op.lots} lots in all, of which {filled} are filled by now"
+            return f"{OutboxReason.OUTRUN} amend to {op.lots} lots in all, of which {filled} are filled by now"
         request = Request(
             kind=op.kind,
             intent=op.intent,

@@ -18,6 +18,7 @@ from gridops.domain.vocabulary import (
     FsmReason,
     FsmState,
     OrderState,
+    OutboxReason,
     QueryKind,
     Side,
     Stream,
@@ -83,6 +84,8 @@ _NOT_FOR_PROTECTION = frozenset(
     ]
 )
 """Gates that only what raises risk has to pass, by the specification."""
+_LATE_NS = 1_900_000_000
+"""A place or an amend may be late after two seconds; a row's clock may stand a little behind its decision."""
 
 
 class VenueView(Protocol):
@@ -127,7 +130,8 @@ class RowJudge:
         self._filled: dict[str, int] = {}
         self._wanted: dict[str, tuple[str, Side, int]] = {}
         """Opening places that have not ended: client id -> symbol, side and price asked for."""
-        self._intents: dict[int, str] = {}
+        self._sent: dict[int, tuple[str, int]] = {}
+        """By operation: its intent, and the boot clock of the row that decided it, ns."""
         self._incomes: set[tuple[str, str, str]] = set()
         self._confirmed: set[tuple[str, str, str]] = set()
         self.trips = TripJudge(verdicts)
@@ -196,9 +200,19 @@ class RowJudge:
             case events.BudgetSeen() if event.banned:
                 self._venue.ban_told()
             case events.WriteReply() if event.outcome is WriteOutcome.DENIED:
-                gate = event.detail.partition(" ")[0]
-                if self._intents.get(event.op_id, _INCREASE) != _INCREASE and gate in _NOT_FOR_PROTECTION:
-                    self._say("I-11", f"gate {gate} stopped a {self._intents[event.op_id]} at the last hop")
+                self._denied(event.op_id, event.detail.partition(" ")[0])
+
+    def _denied(self, op_id: int, reason: str) -> None:
+        """Protection passes the last hop, unless it is so late that its absence may have been proven."""
+        intent, decided_ns = self._sent.get(op_id, (_INCREASE, 0))
+        if intent == _INCREASE:
+            return
+        if reason in _NOT_FOR_PROTECTION:
+            self._say("I-11", f"gate {reason} stopped a {intent} at the last hop")
+        elif reason == OutboxReason.LATE and self._boot_ns - decided_ns < _LATE_NS:
+            self._say(
+                "I-11", f"a {intent} was called late {(self._boot_ns - decided_ns) // 10**6} ms after its decision"
+            )
 
     def _booted(self, boot: events.Boot) -> None:
         self._identity = (boot.account, boot.fingerprint, str(boot.live), boot.config_hash, boot.build)
@@ -212,7 +226,7 @@ class RowJudge:
         # EMERGENCY is latched over restarts; everything else begins anew.
         if self.fsm is not FsmState.EMERGENCY:
             self.fsm = FsmState.INIT
-        self._intents.clear()
+        self._sent.clear()
 
     def _record(self, said: Any, event: Any, ordered: set[str], header: events.Header) -> None:
         match said:
@@ -221,7 +235,7 @@ class RowJudge:
             case records.OrderMoved():
                 self._order(said, event)
             case records.Sent():
-                self._intents[said.op_id] = said.intent
+                self._sent[said.op_id] = (said.intent, header.boot_ns)
             case records.GateRefused():
                 if said.intent != _INCREASE and said.gate.value in _NOT_FOR_PROTECTION:
                     self._say("I-11", f"gate {said.gate} refused a {said.intent}: {said.detail}")

@@ -106,6 +106,8 @@ CASES: list[tuple[str, Record, Samples]] = [
         {("outbox_refused_total", ("other",)): 1},
     ),
     ("outbox gate", outbox("decision_age 812 ms > 500"), {("outbox_refused_total", ("decision_age",)): 1}),
+    ("outbox late", outbox("late decided 2001 ms ago"), {("outbox_refused_total", ("late",)): 1}),
+    ("outbox outrun", outbox("outrun amend to 2 lots"), {("outbox_refused_total", ("outrun",)): 1}),
     ("outbox journal", outbox("journal_failed"), {("outbox_refused_total", ("journal_failed",)): 1}),
     ("outbox nonsense", outbox("who knows"), {("outbox_refused_total", ("other",)): 1}),
     ("outbox empty", outbox("  "), {("outbox_refused_total", ("other",)): 1}),

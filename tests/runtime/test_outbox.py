@@ -288,7 +288,9 @@ def test_what_waited_too_long_is_decided_anew_even_when_it_reduces(kind: OpKind,
     rig.stub.now_ns += age_ms * 1_000_000
     rig.outbox.last_step_ns = rig.stub.now_ns
     rig.settle(token)
-    assert (len(rig.left), len(rig.back)) == ((1, 0) if age_ms < 2_000 else (0, 1))
+    assert (len(rig.left), rig.denied()) == (
+        (1, []) if age_ms < 2_000 else (0, ["late decided 2001 ms ago, limit 2000"])
+    )
 
 
 def test_a_silent_disk_holds_up_no_reduction_and_sends_none_twice() -> None:

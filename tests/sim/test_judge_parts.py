@@ -174,6 +174,20 @@ def _leaves_before_its_row(tape: Tape) -> None:
     tape.heard.insert(row, tape.heard.pop(index))
 
 
+def _called_late_at_once(tape: Tape) -> None:
+    """The answer to a reduction becomes a refusal of the last hop, for an age that it does not have."""
+    reductions = set()
+    for index in tape.of("row"):
+        body = tape.row(index)
+        if tape.heard[index].said[0].kind == "WriteReply" and body[_EVENT]["op_id"] in reductions:
+            body[_EVENT] |= {"outcome": "denied", "detail": "late decided 2001 ms ago, limit 2000", "order": None}
+            tape.put_row(index, body)
+            tape.cut_after(index)
+            return
+        reductions |= {said["op_id"] for name, said in body[_RECORDS] if name == "Sent" and said["intent"] == "reduce"}
+    raise AssertionError("no reduction was answered on this tape")
+
+
 def _position_off_by_one(tape: Tape) -> None:
     index, body, at = rows_with(tape, "Filled")[-1]
     body[_RECORDS][at][1]["position_lots"] += 1
@@ -382,6 +396,7 @@ MORE: tuple[tuple[str, Plant], ...] = (
     ("I-07", _position_off_by_one),
     ("I-07", _filled_without_fills),
     ("I-08", _beyond_the_band),
+    ("I-11", _called_late_at_once),
     ("I-16", _active_without_trades),
     ("I-16", _active_on_reads_from_before_an_outage),
     ("I-16", _active_without_the_lease),
