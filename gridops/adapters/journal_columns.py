@@ -20,7 +20,7 @@ from gridops.domain.values import value
 if TYPE_CHECKING:
     from gridops.adapters.journal_sift import Part, StoredRow
 
-SIFTER = 2
+SIFTER = 3
 """Raise it when `journal_sift` gives other parts of the same rows: what is stored is then made from the rows again."""
 ROWS = 256
 """Rows of one stretch: each step of sifting them keeps the interpreter for a millisecond or less."""

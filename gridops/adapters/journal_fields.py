@@ -164,6 +164,8 @@ INCOMES = msgspec.json.Decoder(list[IncomeReply])
 _NOTHING = "0.00000000"
 _ZEROS = frozenset({"0", "0E-8", _NOTHING})
 _EIGHT = re.compile(r"(?:-?[0-9]+\.[0-9]{8},)+")
+_MINTED = re.compile(r"go[0-9A-Za-z]{4}[0-9a-z]{7}n[0-9a-f]{18}(?:,go[0-9A-Za-z]{4}[0-9a-z]{7}n[0-9a-f]{18})*")
+"""Names of orders as `ids.mint` makes them but those from the reserve, whose twins end in the same hash."""
 
 
 def whole_e8(text: str) -> int:
@@ -196,9 +198,20 @@ def reference(tran_id: str) -> int:
     return int(tran_id) if tran_id.isdigit() else -int.from_bytes(sha256(tran_id.encode()).digest()[:7], "big")
 
 
-def order_number(name: str) -> int:
-    """A number for the name of an order, the same wherever it is met: a book of a million names is never kept.
+def order_numbers(names: Sequence[str]) -> bytes:
+    """A 64-bit integer per name of an order, told by the name alone: a book of a million names is never kept.
 
-    Of two names it is the same one time in 2^64, and counts only where both orders are open at once.
+    An ordinary name of ours holds a hash, of which it is the end; of any other name a hash is taken. Two names have the
+    same one time in 2^64, which counts only where both orders are open at once. No name is OUTSIDE.
     """
-    return int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "big", signed=True) if name else OUTSIDE
+    if _MINTED.fullmatch(",".join(names)):
+        return bytes.fromhex("".join([name[-16:] for name in names]))
+    return b"".join(map(_order_number, names))
+
+
+def _order_number(name: str) -> bytes:
+    if not name:
+        return OUTSIDE.to_bytes(8, "big")
+    if _MINTED.fullmatch(name):
+        return bytes.fromhex(name[-16:])
+    return blake2b(name.encode(), digest_size=8).digest()

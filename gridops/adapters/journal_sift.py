@@ -62,7 +62,7 @@ class Traded(msgspec.Struct, array_like=True):
     lots: bytes
     level: bytes
     order: bytes
-    """As `journal_fields.order_number` numbers them."""
+    """As `journal_fields.order_numbers` numbers them."""
     fee_e8: bytes
     realised_e8: bytes
     maker: bytes
@@ -330,7 +330,7 @@ def _columns(symbol: str, booked: list[wire.Filled]) -> Traded | None:
         price=_longs(prices),
         lots=_longs(lots),
         level=_longs(levels),
-        order=_longs(map(wire.order_number, orders)),
+        order=wire.order_numbers(orders),
         fee_e8=_longs(wire.column_e8(fees)),
         realised_e8=_longs(wire.column_e8(realised)),
         maker=array("b", makers).tobytes(),

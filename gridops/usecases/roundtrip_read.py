@@ -371,7 +371,7 @@ class Fold:
         fills.price.extend([f.price_ticks * tick for f in rows])
         fills.lots.extend([f.lots * step for f in rows])
         fills.level.extend([f.level for f in rows])
-        fills.order.extend([wire.order_number(f.client_id) for f in rows])
+        fills.order.frombytes(wire.order_numbers([f.client_id for f in rows]))
         fills.fee_e8.extend([wire.whole_e8(f.fee) for f in rows])
         numbers = {asset: fills.asset_number(asset) for asset in sorted({f.fee_asset for f in rows})}
         fills.fee_asset.extend([numbers[f.fee_asset] for f in rows])

@@ -1,6 +1,7 @@
 """Columns are made beside the rows, bound to them, and proven by sifting the rows again; rows never wait for them."""
 
 import time
+from array import array
 from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
@@ -11,6 +12,7 @@ from gridops.adapters import journal_columns, journal_fields, journal_sift
 from gridops.adapters.journal_reader import JournalReader
 from gridops.adapters.journal_sqlite import SqliteJournal
 from gridops.decide.roundtrip_fills import OUTSIDE
+from gridops.domain import ids
 from gridops.domain.events import Header
 from gridops.domain.records import Filled
 from gridops.errors import JournalError
@@ -150,14 +152,22 @@ def test_what_is_stored_changes_only_with_the_sifters_number() -> None:
     stretch = journal_columns.stretch_of(_stored(traded()))
     assert any(isinstance(said, Filled) for _, _, records in traded().rows for said in records)
     digest = sha256(stretch.body).hexdigest()[:16]
-    assert (journal_columns.SIFTER, stretch.first_seq, stretch.rows, digest) == (2, 1, 24, "70b9f7858d4d6df1")
+    assert (journal_columns.SIFTER, stretch.first_seq, stretch.rows, digest) == (3, 1, 24, "071f845723cd305e")
 
 
 def test_an_orders_number_is_that_of_its_name_alone() -> None:
-    """`b2sum -l 64` says the same: columns in journals hold these numbers."""
-    said = journal_fields.order_number("gotest0000001n0123456789abcdef01")
-    assert said.to_bytes(8, "big", signed=True).hex() == "b64964c4cc2ca9ef"
-    assert journal_fields.order_number("") == OUTSIDE
+    """Columns in journals hold these numbers. Of a foreign name, and of one from the reserve, it is `b2sum -l 64`."""
+    ours = [
+        ids.mint(tag="test", epoch=7, run_id="r", symbol="BTCUSDT", level=1, side=side, attempt=1, marker=ids.ORDINARY)
+        for side in ("BUY", "SELL")
+    ]
+    foreign = {"go1-test-B7": "674efd4d8b1373ec", "gotest0000007r0123456789abcdef01": "fc02717b24282789", "": "00" * 8}
+    mixed = [*ours, *foreign]
+    expected = [*(name[-16:] for name in ours), *foreign.values()]
+    assert journal_fields.order_numbers(ours).hex() == "".join(expected[:2])
+    assert journal_fields.order_numbers(mixed).hex() == "".join(expected)
+    assert [journal_fields.order_numbers([name]).hex() for name in mixed] == expected
+    assert array("q", journal_fields.order_numbers([""]))[0] == OUTSIDE
 
 
 def test_a_stretch_is_made_in_steps_of_a_millisecond_or_so() -> None:
