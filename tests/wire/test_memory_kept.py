@@ -1,0 +1,38 @@
+"""A running engine keeps to one malloc arena and collects its garbage each minute, as the allocator's notes ask."""
+
+from pathlib import Path
+
+import pytest
+from gridops.usecases.run_watchers import COLLECT_S
+from tests.wire.harness import Bench
+
+SAID = """
+import ctypes, gc, os, sys
+
+def told(phase, about, to=os.environ.get("MEMORY_SAID", "")):
+    if phase == "stop" and about["generation"] == 2 and to and "run" in sys.argv:
+        libc = ctypes.CDLL(None)
+        libc.fopen.restype = ctypes.c_void_p
+        libc.malloc_info.argtypes = (ctypes.c_int, ctypes.c_void_p)
+        libc.fclose.argtypes = (ctypes.c_void_p,)
+        out = libc.fopen(to.encode(), b"a")
+        libc.malloc_info(0, out)
+        libc.fclose(out)
+
+gc.callbacks.append(told)
+"""
+"""Each full collection of the engine appends what glibc says of its arenas."""
+
+
+@pytest.mark.wire
+@pytest.mark.nightly
+def test_a_run_collects_each_minute_from_one_arena(tmp_path: Path) -> None:
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "sitecustomize.py").write_text(SAID)
+    said = tmp_path / "said.xml"
+    with Bench(tmp_path, PYTHONPATH=str(tmp_path / "site"), MEMORY_SAID=str(said)) as bench:
+        engine = bench.start()
+        said.write_text("")
+        engine.wait(lambda: "</malloc>" in said.read_text(), COLLECT_S + 5.0, "a full collection")
+    collections = said.read_text().split("</malloc>")[:-1]
+    assert [each.count("<heap nr=") for each in collections] == [1] * len(collections)
