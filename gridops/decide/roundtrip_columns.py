@@ -234,8 +234,15 @@ class _Seen:
             looked = EVERY
         else:
             paid2, lots = list(map(mul, paid2, looked)), list(map(mul, lots, looked))
-        pairs = list(zip(*(map(sub, map(mul, extremes, lots), paid2) for extremes in (lows, highs)), strict=True))
+        worst: list[int] = []
+        best: list[int] = []
+        lose, earn = worst.append, best.append
         # Spelt out: calls of `min` and `max` take twice as long.
-        worst = [0 if one > 0 < other else one if one < other else other for one, other in pairs]
-        best = [0 if one < 0 > other else one if one > other else other for one, other in pairs]
+        for low, high in zip(*(map(sub, map(mul, extremes, lots), paid2) for extremes in (lows, highs)), strict=True):
+            if low < high:
+                lose(low if low < 0 else 0)
+                earn(high if high > 0 else 0)
+            else:
+                lose(high if high < 0 else 0)
+                earn(low if low > 0 else 0)
         return Looks(looked, worst, best)
