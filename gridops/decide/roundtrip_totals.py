@@ -301,11 +301,7 @@ class Tally:
         while self.stretch_ms < other.stretch_ms:
             self._widen()
         for stretch, figures in other.stretches.items():
-            mine = self.stretches.get(stretch)
-            if mine is None:
-                self.stretches[stretch] = figures[:]
-            else:
-                mine[:] = map(int.__add__, mine, figures)
+            _put(self.stretches, stretch, figures[:])
         while len(self.stretches) > MOST_STRETCHES:
             self._widen()
 
@@ -351,9 +347,17 @@ class Tally:
         self.stretch_ms *= 2
         wide: dict[int, list[int]] = {}
         for stretch, figures in self.stretches.items():
-            held = wide.setdefault(stretch // 2, [0] * len(figures))
-            wide[stretch // 2] = [one + other for one, other in zip(held, figures, strict=True)]
+            _put(wide, stretch // 2, figures)
         self.stretches = wide
+
+
+def _put(stretches: dict[int, list[int]], stretch: int, figures: list[int]) -> None:
+    """Add figures to a stretch; they are kept as they are where it has none yet."""
+    held = stretches.get(stretch)
+    if held is None:
+        stretches[stretch] = figures
+    else:
+        held[:] = map(int.__add__, held, figures)
 
 
 @record

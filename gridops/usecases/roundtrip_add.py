@@ -199,7 +199,9 @@ class Ahead:
             self._keep(0)
             return False
         self.pairing = pairing
-        self._flats, self._walked, self._position = [], self.flat, 0
+        if pairing.fills.risen < len(pairing.fills):
+            # What came later may stand among the rows that were looked at since.
+            self._flats, self._walked, self._position = [], self.flat, 0
         return True
 
     def serves(self, pairing: Pairing, closing: WalletRead | None) -> bool:
