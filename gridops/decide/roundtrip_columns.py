@@ -60,8 +60,8 @@ class _Rows:
 
     at_ms: Column
     signed_lots: Column
-    paid: Column
-    """Units, negative where they were sold."""
+    paid2: Column
+    """Twice the units, negative where they were sold."""
     units: Column
     earned: Column
     """Units, negative where they were bought."""
@@ -86,23 +86,24 @@ def _rows(fills: Fills, found: Stretch) -> _Rows:
     level, mid2 = fills.intended[start:stop], fills.mid2[start:stop]
     signed = list(map(mul, sign, lots))
     paid = list(map(mul, price.tolist(), signed))
+    paid2 = list(map(mul, paid, repeat(2)))
     return _Rows(
         at_ms=fills.at_ms[start:stop].tolist(),
         signed_lots=signed,
-        paid=paid,
+        paid2=paid2,
         units=list(map(abs, paid)),
         earned=list(map(neg, paid)),
         fee_e8=fills.fee_e8[start:stop].tolist(),
         lots=lots,
         maker_lots=[count if made else 0 for count, made in zip(lots, maker, strict=True)] if 0 in maker else lots,
-        slip_level_units=NOTHING if price == level else _beyond(paid, 1, level, signed),
-        slip_mid2_units=_beyond(paid, 2, mid2, signed),
+        slip_level_units=NOTHING if price == level else _beyond(paid, level, signed),
+        slip_mid2_units=_beyond(paid2, mid2, signed),
     )
 
 
-def _beyond(paid: Column, times: int, wanted: "array[int]", signed: Column) -> Column:
-    """What was paid so many times, less what was wanted for it; nothing where none was wanted."""
-    off = map(sub, paid if times == 1 else map(mul, paid, repeat(times)), map(mul, wanted.tolist(), signed))
+def _beyond(paid: Column, wanted: "array[int]", signed: Column) -> Column:
+    """What was paid less what was wanted for it; nothing where none was wanted."""
+    off = map(sub, paid, map(mul, wanted.tolist(), signed))
     if 0 not in wanted:
         return list(off)
     return [each if want else 0 for each, want in zip(off, wanted, strict=True)]
@@ -138,24 +139,26 @@ def _episodes(found: Stretch, rows: _Rows, seen: "_Seen | None") -> Columns:
     def between(column: Iterable[int]) -> Column:
         return NOTHING if column is NOTHING or not found.firsts else differences(column, begin, end)
 
-    opens = bytearray(found.stop - found.start)
-    for row in found.opens:
-        opens[row] = 1
-    entered, lots = between(map(mul, rows.units, opens)), between(rows.lots)
+    entered: Column = ()
+    if found.firsts:
+        opened = picked(found.opens)(rows.units)
+        entered = differences(opened, picked(found.open_from), picked(found.open_to))
+    lots, left = between(rows.lots), list(map(sub, between(rows.units), entered))
+    ways = [1 if signed > 0 else -1 for signed in begin(rows.signed_lots)]
     exit_ms = picked(found.lasts)(rows.at_ms)
     return Columns(
         rows=[found.start + row for row in found.firsts],
         exit_ms=exit_ms,
         hold_ms=list(map(sub, exit_ms, begin(rows.at_ms))),
         entry_units=entered,
-        exit_units=list(map(sub, between(rows.units), entered)),
-        gross_units=between(rows.earned),
+        exit_units=left,
+        gross_units=list(map(mul, map(sub, left, entered), ways)),
         fee_e8=between(rows.fee_e8),
         lots=lots,
         maker_lots=lots if rows.maker_lots is rows.lots else between(rows.maker_lots),
         slip_level_units=between(rows.slip_level_units),
         slip_mid2_units=between(rows.slip_mid2_units),
-        looks=None if seen is None else seen.episodes(found, entered, lots),
+        looks=None if seen is None else seen.episodes(found, entered, lots, ways),
     )
 
 
@@ -177,8 +180,7 @@ class _Seen:
         self._near = near = Near(marks, every_ms[0], every_ms[-1] + HORIZONS_MS[-1], count)
         self._at_ms = list(map(sub, every_ms, repeat(near.origin)))
         opens = picked(found.opens)
-        self._signed, paid, at_ms = opens(rows.signed_lots), opens(rows.paid), opens(self._at_ms)
-        self._paid2 = list(map(mul, paid, repeat(2)))
+        self._signed, self._paid2, at_ms = opens(rows.signed_lots), opens(rows.paid2), opens(self._at_ms)
         self._first = near.places(at_ms, after=False)
         self._moved: list[Column] = []
         self._known: list[Column] = []
@@ -205,14 +207,13 @@ class _Seen:
             )
         return looks
 
-    def episodes(self, found: Stretch, entered: Column, lots: Column) -> Looks:
+    def episodes(self, found: Stretch, entered: Column, lots: Column, ways: Column) -> Looks:
         """Of trips whose rows follow each other. `lots` are those entered and closed: half of them were entered."""
         if not found.firsts:
             return Looks((), (), (), [()] * len(HORIZONS_MS), [()] * len(HORIZONS_MS))
         begin, end = picked(found.open_from), picked(found.open_to)
-        side = [1 if lots > 0 else -1 for lots in begin(self._signed)]
-        held = [both // 2 * way for both, way in zip(lots, side, strict=True)]
-        paid2 = [2 * units * way for units, way in zip(entered, side, strict=True)]
+        held = [both // 2 * way for both, way in zip(lots, ways, strict=True)]
+        paid2 = [2 * units * way for units, way in zip(entered, ways, strict=True)]
         looks = self._excursions(begin(self._first), found.lasts, paid2, held)
         opened = list(map(sub, found.open_to, found.open_from))
         for moved, known in zip(self._moved, self._known, strict=True):
