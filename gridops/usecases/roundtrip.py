@@ -170,9 +170,9 @@ def compile_report(
     tallies = sums.tallies
     pairings = list(_pairings(history, asset))
     with ExitStack() as stack:
-        longest = max(pairings, key=lambda each: len(each.fills), default=None)
-        ahead = next((each for each in begun if longest and each.holds(longest)), None)
-        if ahead is None and longest and export is None:
+        ahead = next((each for each in begun for pairing in pairings if each.holds(pairing)), None)
+        if ahead is None and pairings and export is None:
+            longest = max(pairings, key=lambda each: len(each.fills))
             ahead = stack.enter_context(Ahead(sums, longest))
         if ahead is not None:
             # Begun before the ledgers are tied out, which takes seconds of a long history too.

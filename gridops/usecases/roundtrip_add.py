@@ -193,9 +193,10 @@ class Ahead:
         return min(near, key=lambda number: abs(number - wanted), default=0)
 
     def holds(self, pairing: Pairing) -> bool:
-        """Was nothing put among the rows of that symbol since they are counted? Else all is given up."""
-        same = bool(self.flat) and self.pairing.fills is pairing.fills
-        if not same or any(piece.before != _before(pairing, piece.stop) for piece in self._pieces):
+        """Are rows of that symbol being counted? All is given up when something was put among them since."""
+        if not self.flat or self.pairing.fills is not pairing.fills:
+            return False
+        if any(piece.before != _before(pairing, piece.stop) for piece in self._pieces):
             self._keep(0)
             return False
         self.pairing = pairing
