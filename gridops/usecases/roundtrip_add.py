@@ -14,7 +14,7 @@ from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import accumulate, chain
+from itertools import chain
 from operator import mul
 
 from gridops.decide import roundtrip_law
@@ -138,9 +138,8 @@ class Ahead:
         """The row before which nothing was open and all is being counted; 0 = nothing is counted ahead."""
         self._sums = sums
         self._pieces: list[_Piece] = []
-        self._flats: list[int] = []
-        """Rows before which nothing was open, and next, how many rows were looked at and what was open then."""
-        self._walked = self._position = 0
+        self._looked, self._position = 0, 0
+        """How many rows were looked at for a flat moment, and what was open after them."""
 
     def __enter__(self) -> "Ahead":
         return self
@@ -180,17 +179,21 @@ class Ahead:
             self._begin(piece, unfinished=unfinished)
 
     def _flat_row(self, count: int, share: float) -> int:
-        """A row before which nothing was open, with as near as any to that share of the first so many before it."""
-        fills, first = self.pairing.fills, self._walked
-        moves = map(mul, fills.sign[first:], fills.lots[first:])
-        moved = list(accumulate(moves, initial=self._position if first else fills.opening_lots))
-        self._flats += [number for number, lots in enumerate(moved, first) if not lots and number > self.flat]
-        # The last of them is looked at again as the first of what comes later.
-        self._walked, self._position = first + len(moved) - 1, moved[-1]
-        wanted = min(self.flat + int((len(fills) - self.flat) * share), count - 1)
-        at = bisect_left(self._flats, wanted)
-        near = [number for number in self._flats[max(0, at - 1) : at + 1] if self.flat < number < count]
-        return min(near, key=lambda number: abs(number - wanted), default=0)
+        """The last row before which nothing was open, before that share of the rows left and before so many rows.
+
+        What was looked at before and was not flat is not looked at again.
+        """
+        fills, first = self.pairing.fills, self._looked
+        stop = max(first, min(self.flat + int((len(fills) - self.flat) * share), count - 1))
+        moves = list(map(mul, fills.sign[first:stop], fills.lots[first:stop]))
+        position = self._position = sum(moves, self._position if first else fills.opening_lots)
+        self._looked = stop
+        for number in range(stop, first, -1):
+            if not position:
+                self._looked, self._position = number, 0
+                return number
+            position -= moves[number - 1 - first]
+        return 0
 
     def holds(self, pairing: Pairing) -> bool:
         """Are rows of that symbol being counted? All is given up when something was put among them since."""
@@ -202,7 +205,7 @@ class Ahead:
         self.pairing = pairing
         if pairing.fills.risen < len(pairing.fills):
             # What came later may stand among the rows that were looked at since.
-            self._flats, self._walked, self._position = [], self.flat, 0
+            self._looked, self._position = self.flat, 0
         return True
 
     def serves(self, pairing: Pairing, closing: WalletRead | None) -> bool:
