@@ -67,16 +67,22 @@ def test_two_processes_count_what_one_counts(
     assert forks or found.totals["episode"].trips < 3
 
 
+@pytest.mark.parametrize("held", [0, 2])
 def test_rows_counted_ahead_that_are_newer_than_the_compared_moment_are_counted_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, held: int
 ) -> None:
+    """Also where a position was open before the first trade, which closes it."""
     story, at, symbol = Story(), START_MS, SYMBOLS[0]
     story.say(at, boot(1))
+    if held:
+        story._trade(symbol, Side.BUY, 600_000, held)
     story.read(at + 1_000, OPENING)
-    for trade in range(1, 61):
+    if held:
+        story.fill(at + 1_500, symbol, 1_000, Side.SELL, 600_100, held, 1)
+    for trade in range(1_001, 1_061):
         at += 2_000
-        story.fill(at, symbol, trade, (Side.SELL, Side.BUY)[trade % 2], 600_000 + trade, 1, 1)
-        if trade == 20:
+        story.fill(at, symbol, trade, (Side.SELL, Side.BUY)[trade % 2], 599_000 + trade, 1, 1)
+        if trade == 1_020:
             story.read(at + 10_000)
             story.income(at + 20_000)
             at += 100_000
