@@ -93,8 +93,17 @@ def test_rows_counted_ahead_that_are_newer_than_the_compared_moment_are_counted_
     found, alone = _told(place, Wanted(rates={}))
     assert [law.ok for law in found.law] == [True]
     assert found.law[0].closed_net != found.totals["rung"].net
+    begun: list[int] = []
+    flat_row = Ahead._flat_row
+
+    def noted(ahead: Ahead, count: int, share: float) -> int:
+        begun.append(flat_row(ahead, count, share))
+        return begun[-1]
+
+    monkeypatch.setattr(Ahead, "_flat_row", noted)
     monkeypatch.setattr(roundtrip_add, "WORTH_IT", 1)
     assert _told(place, Wanted(rates={}))[1] == alone
+    assert any(begun)
 
 
 OLD_MS = START_MS + 41_000
