@@ -47,7 +47,7 @@ def due(
         return Beat.ARM if now_ms >= _next_beat_ms(memory, rules, now_ms) else None
     if not memory.maybe_armed:
         return None
-    return Beat.DISARM if memory.tried_ms is None or _disarm_ms(memory) <= now_ms else None
+    return Beat.DISARM if _disarm_ms(memory) <= now_ms else None
 
 
 def sent(memory: DeadmanMemory, beat: Beat, now_ms: int) -> None:
@@ -123,6 +123,7 @@ def _next_beat_ms(memory: DeadmanMemory, rules: DeadmanRules, now_ms: int) -> in
 
 
 def _disarm_ms(memory: DeadmanMemory) -> int:
-    """At once after an acknowledged beat, later after an attempt that failed."""
-    assert memory.tried_ms is not None
+    """At once after a restart or an acknowledged beat, later after an attempt that failed."""
+    if memory.tried_ms is None:
+        return 0
     return memory.tried_ms if memory.armed_sent_ms == memory.tried_ms else memory.tried_ms + RETRY_MS

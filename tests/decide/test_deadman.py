@@ -82,6 +82,12 @@ def test_a_new_process_does_not_believe_the_old_ones_beat() -> None:
     assert due(memory, 2_000, wanted=False) is Beat.DISARM
 
 
+def test_a_new_process_that_may_not_disarm_yet_waits_for_nothing_of_its_own() -> None:
+    """During a ban nothing is sent, so that the memory of a restart stays without a try."""
+    memory = deadman.boot(armed_at(1_000))
+    assert deadman.next_ms(memory, wanted=False, leave=False, now_ms=2_000, rules=RULES) is None
+
+
 def test_an_answer_that_never_comes_does_not_stop_the_beats() -> None:
     memory = armed_at(1_000)
     deadman.sent(memory, Beat.ARM, 31_000)
