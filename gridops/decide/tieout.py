@@ -125,7 +125,9 @@ def tie_out(ours: Rows, venue: Rows, reads: Sequence[WalletRead], *, covered_ms:
         to_ms=before.from_ms,
         waiting=sum(stream.after(before.from_ms) for stream in ours.streams.values()),
         opening=opening,
-        closing=next((read for read in reversed(cuts) if _quiet(read, times)), None),
+        closing=next(
+            (read for read in reversed(reads[1:]) if _covered(read, covered_ms) and _quiet(read, times)), None
+        ),
     )
 
 
@@ -161,6 +163,11 @@ def _quiet(read: WalletRead, times: _Times) -> bool:
     return not times.between(read.from_ms - QUIET_MS, read.to_ms + QUIET_MS)
 
 
+def _covered(read: WalletRead, covered_ms: int) -> bool:
+    """Do the venue's rows reach past it?"""
+    return read.to_ms + QUIET_MS <= covered_ms
+
+
 def _from_quiet(reads: Sequence[WalletRead], times: _Times) -> Sequence[WalletRead]:
     return next((reads[at:] for at, read in enumerate(reads) if _quiet(read, times)), ())
 
@@ -171,7 +178,7 @@ def _cuts(reads: Sequence[WalletRead], times: _Times, venue: Rows, covered_ms: i
     wallet: _Wallet | None = None
     for read in reversed(reads[1:]):
         day = read.from_ms // DAY_MS
-        if day in found or read.to_ms + QUIET_MS > covered_ms:
+        if day in found or not _covered(read, covered_ms):
             continue
         if _quiet(read, times):
             found[day] = read

@@ -157,6 +157,16 @@ def test_a_read_that_a_row_falls_into_is_of_the_moment_whose_wallet_it_shows(tru
     assert tied.days[0].wallet == tied.days[0].ledger
 
 
+def test_the_law_closes_at_the_last_quiet_read_also_when_the_day_ends_at_a_busy_one() -> None:
+    rows, quiet_ms, busy_ms = _venue(MADE[:2]), (MADE[0].at_ms + MADE[1].at_ms) // 2, MADE[1].at_ms + 300
+    times = (START_MS - 60_000, quiet_ms, busy_ms)
+    tied = tieout.tie_out(
+        _ours(MADE[:2]), _rows(rows), [_read(at_ms, _wallets(rows, at_ms)) for at_ms in times], covered_ms=FAR_MS
+    )
+    assert tied.status == "ok" and tied.to_ms > quiet_ms
+    assert tied.closing is not None and tied.closing.from_ms == quiet_ms
+
+
 def test_a_read_in_a_busy_moment_that_shows_no_wallet_ever_held_is_not_used() -> None:
     read_ms, rows = MADE[1].at_ms + 300, _venue(MADE[:2])
     odd = {**_wallets(rows, FAR_MS), "USDT": 5}
