@@ -167,6 +167,14 @@ def test_the_law_closes_at_the_last_quiet_read_also_when_the_day_ends_at_a_busy_
     assert tied.closing is not None and tied.closing.from_ms == quiet_ms
 
 
+def test_the_law_closes_at_no_read_that_the_venues_rows_do_not_reach() -> None:
+    rows, last_ms = _venue(MADE[:2]), MADE[1].at_ms + 60_000
+    times = (START_MS - 60_000, last_ms, last_ms + 30_000)
+    reads = [_read(at_ms, _wallets(rows, at_ms)) for at_ms in times]
+    tied = tieout.tie_out(_ours(MADE[:2]), _rows(rows), reads, covered_ms=last_ms + 10_000)
+    assert tied.closing is not None and tied.closing.from_ms == last_ms
+
+
 def test_a_read_in_a_busy_moment_that_shows_no_wallet_ever_held_is_not_used() -> None:
     read_ms, rows = MADE[1].at_ms + 300, _venue(MADE[:2])
     odd = {**_wallets(rows, FAR_MS), "USDT": 5}
