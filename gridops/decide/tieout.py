@@ -87,7 +87,7 @@ class TieOut:
     """Rows of ours newer than what was compared."""
     opening: WalletRead | None
     closing: WalletRead | None
-    """The newest compared read that nothing moved around: of wallets and positions at one moment."""
+    """The newest read within what the venue has listed that nothing moved around: all of it of one moment."""
 
 
 def tie_out(ours: Rows, venue: Rows, reads: Sequence[WalletRead], *, covered_ms: int, opened: bool = True) -> TieOut:
