@@ -69,11 +69,18 @@ def run_day(
         day.run()
         digest = day.digest()
     except Violation as violation:
-        where = f"virtual {day.scheduler.now_ms / 1_000:.3f} s, event {day.scheduler.events}"
-        broken, name = f"seed {seed}, {where}, {violation}", violation.invariant
+        broken, name = f"{_where(day)}, {violation}", violation.invariant
+    except Exception as error:
+        # A bug keeps its traceback, and ends the sweep; its seed is told with it.
+        error.add_note(_where(day))
+        raise
     finally:
         day.close()
     return _report(day, digest, broken, name)
+
+
+def _where(day: Day) -> str:
+    return f"seed {day.seed}, virtual {day.scheduler.now_ms / 1_000:.3f} s, event {day.scheduler.events}"
 
 
 def run_twice(work: Callable[[], SimReport]) -> SimReport:

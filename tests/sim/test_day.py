@@ -90,6 +90,15 @@ def test_the_calibrated_market_runs_too() -> None:
     assert report.fills > 0
 
 
+def test_a_bug_keeps_its_traceback_and_tells_its_seed() -> None:
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError) as found:
+        run_day(6, hours=0.01, prepare=lambda day: day.scheduler.at(1_500_000_000, fail))
+    assert found.value.__notes__[0].startswith("seed 6, virtual 1.500 s, event ")
+
+
 def test_a_failing_seed_is_told_with_all_that_repeats_it(monkeypatch: pytest.MonkeyPatch) -> None:
     def cheat(self: Day) -> None:
         self.judge.trades[1] = Execution(0, 1, 1, 1, 1)
