@@ -80,6 +80,8 @@ class Script:
                 return day.judge.position != 0
             case "resting":
                 return day.judge.risk_rests()
+            case "quoted":
+                return bool(day.tape.raised)
             case "ended":
                 return day.process is not None and day.process.finished is not None
         state = day.state()

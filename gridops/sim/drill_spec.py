@@ -45,11 +45,18 @@ SCENARIO_ID = r"F-\d{3}|X-\d{2}"
 
 @value
 class Cue:
-    """Something that becomes true: `state X`, `level REASON opens|closes`, `flat`, `holding`, `resting`, `ended`."""
+    """Something that becomes true: `state X`, `level REASON opens|closes`, `flat`, `holding`, `resting`, `ended`; or
+
+    `quoted`: an order that raises risk has left, wherever it is by now.
+    """
 
     kind: str
     value: str = ""
     edge: str = ""
+
+
+_VIRTUAL_CUES = ("resting", "quoted")
+"""What only the virtual runtime can look at while a drill runs."""
 
 
 @record
@@ -153,15 +160,15 @@ def rules_of(settings: Mapping[str, object]) -> Rules:
 
 
 def parse_cue(text: str) -> Cue:
-    """`state DEGRADED`, `level feed_stale opens`, `flat`, `holding`, `resting`, `ended`."""
+    """`state DEGRADED`, `level feed_stale opens`, `flat`, `holding`, `resting`, `quoted`, `ended`."""
     match text.split():
         case ["state", value] if value in set(FsmState):
             return Cue("state", value)
         case ["level", value, ("opens" | "closes") as edge] if value in set(FsmReason):
             return Cue("level", value, edge)
-        case [("flat" | "holding" | "resting" | "ended") as kind]:
+        case [("flat" | "holding" | "resting" | "quoted" | "ended") as kind]:
             return Cue(kind)
-    hint = "allowed: `state STATE`, `level REASON opens|closes`, `flat`, `holding`, `resting`, `ended`"
+    hint = "allowed: `state STATE`, `level REASON opens|closes`, `flat`, `holding`, `resting`, `quoted`, `ended`"
     raise ConfigError(f"cue {text!r} is unknown", hint=hint)
 
 
@@ -218,6 +225,9 @@ def _agree(drill: Drill) -> None:
         step = expect.args.get("step", "")
         if step not in known:
             raise ConfigError(f"expectation {expect.that}: step = {step!r} is unknown", hint=", ".join(sorted(known)))
+    unseen = [step.after.kind for step in drill.steps if step.after and step.after.kind in _VIRTUAL_CUES]
+    if unseen and drill.tier != "virtual":
+        raise ConfigError(f"cue {unseen[0]!r} is not seen in tier {drill.tier!r}", hint="allowed: `holding`, `flat`")
     scripted = drill.market == SCRIPT or drill.tier != "virtual"
     moved = [step.do for step in drill.steps if step.do in NEED_SCRIPT and not scripted]
     if moved:

@@ -104,6 +104,8 @@ class Scene:
                 return _first(p.at_ms for p in tape.points if p.at_ms >= since_ms and p.position != 0)
             case "resting":
                 return _first(p.at_ms for p in tape.points if p.at_ms >= since_ms and p.risk_rests)
+            case "quoted":
+                return _first(each.at_ms for each in tape.raised if each.at_ms >= since_ms)
         return _first(at for at, _ in tape.of(Finish, since_ms))
 
 

@@ -146,6 +146,12 @@ def test_cues_are_words() -> None:
         parse_cue("level feed_stale")
 
 
+def test_a_cue_nobody_can_look_at_is_refused() -> None:
+    step = [{"do": "mark", "name": "then", "after": "quoted"}]
+    with pytest.raises(ConfigError, match="quoted"):
+        small(tier="wire", step=step, expect=[{"that": "flat"}])
+
+
 @pytest.mark.simulation
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", VIRTUAL)
