@@ -15,6 +15,10 @@ STATES = "STARTING", "INIT", "READY", "ACTIVE", "THROTTLED", "PAUSED", "DEGRADED
 """STARTING: before the first input; the others are the lifecycle's."""
 _RUNNING = " ".join(STATES[1:])
 _READING = " ".join(STATES[1:-1])
+_QUIET = "READY ACTIVE THROTTLED"
+"""No transition into these orders evidence."""
+_SELDOM = "READY ACTIVE THROTTLED PAUSED DEGRADED STOPPING"
+_DIALLED = "ACTIVE THROTTLED STOPPING"
 
 REACHED: dict[str, str] = {
     "ccxt_venue._execute DELETE fapi/v1/batchOrders": "ACTIVE DEGRADED EMERGENCY STOPPING",
@@ -81,6 +85,31 @@ REACHED: dict[str, str] = {
     "venue_wire.send send SUBSCRIBE": "INIT READY PAUSED DEGRADED",
 }
 """Site -> states in which every run of the scenes reaches it."""
+ARRANGED: dict[str, str] = {
+    "ccxt_venue._execute DELETE fapi/v1/order": "DEGRADED EMERGENCY STOPPING",
+    "ccxt_venue._execute POST fapi/v1/batchOrders": "DEGRADED EMERGENCY STOPPING",
+    "ccxt_venue._execute POST fapi/v1/countdownCancelAll": "READY ACTIVE THROTTLED PAUSED DEGRADED",
+    "ccxt_venue._execute POST fapi/v1/order": "DEGRADED EMERGENCY STOPPING",
+    "ccxt_venue._execute PUT fapi/v1/batchOrders": "PAUSED DEGRADED EMERGENCY STOPPING",
+    "ccxt_venue._execute PUT fapi/v1/order": "DEGRADED EMERGENCY STOPPING",
+    "evidence_files._publish rename": _QUIET,
+    "evidence_files._sync_folder fsync": _QUIET,
+    "evidence_files._write_synced fsync": _QUIET,
+    "evidence_index.append fsync": _QUIET,
+    "evidence_index.clear_pending unlink": _QUIET,
+    "journal_write.write COMMIT rows durable": "STOPPING",
+    "venue_queries._order GET fapi/v1/order": "ACTIVE THROTTLED DEGRADED EMERGENCY STOPPING",
+    "venue_queries._read GET fapi/v1/exchangeInfo": _SELDOM,
+    "venue_queries._read GET fapi/v1/income": f"{_SELDOM} EMERGENCY",
+    "venue_queries._read GET fapi/v1/symbolConfig": _SELDOM,
+    "venue_queries._read GET fapi/v1/time": _SELDOM,
+    "venue_wire._on_data market answer": _DIALLED,
+    "venue_wire._on_data public answer": _DIALLED,
+    "venue_wire.connect GET market/ws": _DIALLED,
+    "venue_wire.connect GET public/ws": _DIALLED,
+    "venue_wire.send send SUBSCRIBE": _DIALLED,
+}
+"""Site -> states in which only an arranged scene is sure to reach it."""
 FIRST_START = (
     "journal_schema.migrate COMMIT",
     "journal_sqlite._claim COMMIT",

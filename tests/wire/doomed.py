@@ -1,11 +1,10 @@
 """The gridops command in a process that dies by SIGKILL at one place: run in the place of `python -m gridops_cli`.
 
-A place is a call site (module, function and what is called there), a moment beside the call, and the state the engine
-is in. `DOOM_MET` names the file that takes every place met, with its count at each power of two. The file `DOOM` holds
-the place to die at and the how-manieth time, as JSON; it is read at the start and at SIGUSR1. A checkpoint follows
-`DOOM_CHECKPOINTS` inputs. Nothing that decides is
-touched: primitives of the operating system, of SQLite and of the HTTP client are wrapped, and the few methods through
-which frames and requests of operators pass.
+A place is a call site (module, function and what is called there), a moment beside the call (or `any`), and the state
+the engine is in. `DOOM_MET` names the file that takes every place met, with its count at each power of two. The file
+`DOOM` holds the place to die at and the how-manieth time, as JSON; it is read at the start and at SIGUSR1. A checkpoint
+follows `DOOM_CHECKPOINTS` inputs. Nothing that decides is touched: primitives of the operating system, of SQLite and of
+the HTTP client are wrapped, and the few methods through which frames and requests of operators pass.
 """
 
 import json
@@ -71,7 +70,7 @@ class Doom:
             if not count & (count - 1):
                 self._tell("met", place, count)
             wanted = self._wanted
-            if wanted and list(place) == wanted["place"] and count == wanted["nth"]:
+            if wanted and wanted["place"] in ([*place], [site, "any", place[2]]) and count == wanted["nth"]:
                 self._tell("died", place, count)
                 os.kill(os.getpid(), signal.SIGKILL)
 

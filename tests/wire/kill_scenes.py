@@ -9,18 +9,22 @@ import os
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from gridops.adapters.evidence_verify import verify
 from gridops.domain.values import record
 from gridops.errors import Refused
-from tests.wire.harness import Bench, BenchFailed, Engine, differences, increases, placed_ids, reconciled_at
+from tests.wire.harness import FAST, Bench, BenchFailed, Engine, differences, increases, placed_ids, reconciled_at
 
 ROOT = Path(__file__).resolve().parents[2]
 DOOMED = str(Path(__file__).with_name("doomed.py"))
 TRADING = ("ACTIVE", "THROTTLED")
+ANY = "any"
+"""Moment of a place: whichever of its site comes first."""
+LIVES = 3
+"""How often a place is tried before it counts as not met again."""
 STARTS = ("STARTING", "INIT", "READY", "LATCHED")
 OF_A_START = (
     "venue_queries._read GET fapi/v1/exchangeInfo",
@@ -69,15 +73,14 @@ def scene_of(place: Place) -> str:
     return "EMERGENCY" if place.site.startswith("kill_latch") else place.state
 
 
-def open_bench(folder: Path) -> Bench:
+def open_bench(folder: Path, settings: Mapping[str, str] = FAST) -> Bench:
     """A quick market, and an engine that may be doomed."""
-    return Bench(
-        folder,
-        speed="3",
-        PYTHONPATH=os.pathsep.join((str(ROOT), str(ROOT / "commands"))),
-        DOOM_MET=str(folder / "met.jsonl"),
-        DOOM=str(folder / "doom.json"),
-    )
+    doomed = {
+        "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "commands"))),
+        "DOOM_MET": str(folder / "met.jsonl"),
+        "DOOM": str(folder / "doom.json"),
+    }
+    return Bench(folder, speed="3", **doomed, **settings)
 
 
 def write_doom(bench: Bench, place: Place | None, nth: int) -> None:
@@ -110,6 +113,12 @@ def met(folder: Path) -> Counter[Place]:
             place = Place(site=site, moment=moment, state=state)
             found[place] = max(found[place], count)
     return found
+
+
+def died(folder: Path) -> set[Place]:
+    """Every place that an engine of this folder or below died at."""
+    lines = [json.loads(line) for file in folder.rglob("met.jsonl") for line in file.read_text().splitlines()]
+    return {Place(site=site, moment=moment, state=state) for what, site, moment, state, _ in lines if what == "died"}
 
 
 def dead(engine: Engine) -> bool:
@@ -236,7 +245,14 @@ SCENES: dict[str, Scene] = {
 }  # fmt: skip
 
 
-def play(bench: Bench, scene: str, place: Place | None, nth: int = 1, engine: Engine | None = None) -> bool:
+def play(
+    bench: Bench,
+    scene: str,
+    place: Place | None,
+    nth: int = 1,
+    engine: Engine | None = None,
+    scenes: Mapping[str, Scene] = SCENES,
+) -> bool:
     """One scene with an engine that may die in it; whether it did. Leaves no engine and no fault behind.
 
     An engine that trades already may be given, unless the scene is one of a start.
@@ -246,7 +262,7 @@ def play(bench: Bench, scene: str, place: Place | None, nth: int = 1, engine: En
             engine = _begin(bench, scene, engine, place, nth)
         else:
             arm(bench, engine, place, nth)
-        SCENES[scene](bench, engine)
+        scenes[scene](bench, engine)
     except (BenchFailed, Refused):
         # The words of an engine that is gone; one that is there and did not come so far is a finding.
         if engine is None or not _dies(engine):
@@ -363,7 +379,7 @@ class Tally:
     """What a number of deaths came to."""
 
     missed: list[Place]
-    """Not met again in three tries."""
+    """Not met again in all the lives tried."""
     returns: list[Return]
     wrong: list[str]
 
@@ -380,7 +396,9 @@ class Tally:
             print(f"  wrong: {fault}")
 
 
-def die_at(bench: Bench, deaths: list[tuple[Place, int]]) -> Tally:
+def die_at(
+    bench: Bench, deaths: list[tuple[Place, int]], scenes: Mapping[str, Scene] = SCENES, lives: int = LIVES
+) -> Tally:
     """One death after the other on one account, each followed by a restart that is judged and may die next."""
     tally = Tally(missed=[], returns=[], wrong=[])
     engine: Engine | None = None
@@ -389,7 +407,7 @@ def die_at(bench: Bench, deaths: list[tuple[Place, int]]) -> Tally:
         engine = come_back(bench)[0]
     for place, nth in deaths:
         try:
-            engine = _die(bench, place, nth, tally, engine)
+            engine = _die(bench, place, [nth, *[1] * (lives - 1)], tally, engine, scenes)
         except BenchFailed as error:
             tally.wrong.append(f"{place}, time {nth}: it did not come back: {error}")
             print(tally.wrong[-1], flush=True)
@@ -404,9 +422,12 @@ def die_at(bench: Bench, deaths: list[tuple[Place, int]]) -> Tally:
     return tally
 
 
-def _die(bench: Bench, place: Place, nth: int, tally: Tally, engine: Engine | None) -> Engine:
-    for count in (nth, 1, 1):
-        if play(bench, scene_of(place), place, count, engine):
+def _die(
+    bench: Bench, place: Place, tries: list[int], tally: Tally, engine: Engine | None, scenes: Mapping[str, Scene]
+) -> Engine:
+    nth = tries[0]
+    for count in tries:
+        if play(bench, scene_of(place), place, count, engine, scenes):
             break
         engine = None
     else:

@@ -3,16 +3,34 @@
 import os
 import time
 from collections import Counter
+from collections.abc import Mapping
 from itertools import count
 from pathlib import Path
 from random import Random
 
-from tests.wire.call_sites import FIRST_START, REACHED
-from tests.wire.kill_scenes import Place, Tally, come_back, die_at, met, open_bench, play, scene_of
+from tests.wire.call_sites import ARRANGED, FIRST_START, REACHED
+from tests.wire.harness import FAST
+from tests.wire.kill_arranged import ARRANGED_SCENES, LASTS, SETTINGS
+from tests.wire.kill_scenes import (
+    ANY,
+    LIVES,
+    SCENES,
+    Place,
+    Scene,
+    Tally,
+    come_back,
+    die_at,
+    died,
+    met,
+    open_bench,
+    play,
+    scene_of,
+)
 
 SEED = int(os.environ.get("KILL_SEED", "0")) or time.time_ns() % 1_000_000
 PER_ACCOUNT = 8
 """Deaths of one account: each comparison reads its whole journal."""
+OWED_LIVES = 6
 _NUMBERS = count()
 
 
@@ -37,6 +55,27 @@ def every_site_of(folder: Path, state: str) -> None:
     assert tally.wrong + late.wrong == []
     assert sorted(wanted - counts.keys()) == [], "the scene no longer reaches these"
     assert len(tally.missed) * 10 <= len(deaths), tally.missed
+
+
+def every_owed_site_of(folder: Path, state: str) -> None:
+    """Die at each site that only an arranged scene meets: where it is met first, and when its call is over.
+
+    A write under way is met when its answer comes, the rest before the call; one that many lives pass by is told.
+    """
+    sites = [site for site, states in sorted(ARRANGED.items()) if state in states.split()]
+    first = _die_arranged(folder, state, [Place(site=site, moment=ANY, state=state) for site in sites])
+    first.show(f"{state}, {len(sites)} sites owed")
+    last = [Place(site=site, moment=_last_moment(site), state=state) for site in sites]
+    gone = died(folder)
+    late = _die_arranged(folder, state, [place for place in last if place not in gone])
+    late.show(f"{state}, the same when the call is over")
+    assert first.wrong + late.wrong == []
+    assert first.missed == [], "never died there"
+
+
+def _last_moment(site: str) -> str:
+    """As the doomed process names it."""
+    return "answered" if site.split()[1] in ("GET", "POST", "PUT", "DELETE") else "after"
 
 
 def random_points(folder: Path, state: str, points: int) -> None:
@@ -66,11 +105,23 @@ def first_starts(folder: Path) -> None:
     assert tally.wrong == [] and tally.missed == []
 
 
-def _die(folder: Path, deaths: list[tuple[Place, int]], per_account: int = PER_ACCOUNT) -> Tally:
+def _die_arranged(folder: Path, state: str, places: list[Place]) -> Tally:
+    deaths, settings = [(place, 1) for place in places], {**SETTINGS, **LASTS.get(state, {})}
+    return _die(folder, deaths, settings=settings, scenes=ARRANGED_SCENES, lives=OWED_LIVES)
+
+
+def _die(
+    folder: Path,
+    deaths: list[tuple[Place, int]],
+    per_account: int = PER_ACCOUNT,
+    settings: Mapping[str, str] = FAST,
+    scenes: Mapping[str, Scene] = SCENES,
+    lives: int = LIVES,
+) -> Tally:
     whole = Tally(missed=[], returns=[], wrong=[])
     for first in range(0, len(deaths), per_account):
-        with open_bench(_account(folder)) as bench:
-            tally = die_at(bench, deaths[first : first + per_account])
+        with open_bench(_account(folder), settings) as bench:
+            tally = die_at(bench, deaths[first : first + per_account], scenes, lives)
         whole.missed.extend(tally.missed)
         whole.returns.extend(tally.returns)
         whole.wrong.extend(tally.wrong)
