@@ -60,7 +60,7 @@ REACHED: dict[str, str] = {
     "reserve_file._create replace": "STARTING",
     "settings_known.remember replace": "STARTING",
     "user_stream._keep_key PUT fapi/v1/listenKey": _READING,
-    "user_stream._session POST fapi/v1/listenKey": _RUNNING,
+    "user_stream._session POST fapi/v1/listenKey": f"STARTING {_RUNNING}",
     "venue_queries._order GET fapi/v1/order": "INIT",
     "venue_queries._read GET fapi/v1/accountConfig": f"STARTING {_READING}",
     "venue_queries._read GET fapi/v1/exchangeInfo": "STARTING",
@@ -90,7 +90,7 @@ ARRANGED: dict[str, str] = {
     "ccxt_venue._execute POST fapi/v1/batchOrders": "DEGRADED EMERGENCY STOPPING",
     "ccxt_venue._execute POST fapi/v1/countdownCancelAll": "READY ACTIVE THROTTLED PAUSED DEGRADED",
     "ccxt_venue._execute POST fapi/v1/order": "DEGRADED EMERGENCY STOPPING",
-    "ccxt_venue._execute PUT fapi/v1/batchOrders": "PAUSED DEGRADED EMERGENCY STOPPING",
+    "ccxt_venue._execute PUT fapi/v1/batchOrders": "READY PAUSED DEGRADED EMERGENCY STOPPING",
     "ccxt_venue._execute PUT fapi/v1/order": "DEGRADED EMERGENCY STOPPING",
     "evidence_files._publish rename": _QUIET,
     "evidence_files._sync_folder fsync": _QUIET,
@@ -99,10 +99,15 @@ ARRANGED: dict[str, str] = {
     "evidence_index.clear_pending unlink": _QUIET,
     "journal_write.write COMMIT rows durable": "STOPPING",
     "venue_queries._order GET fapi/v1/order": "ACTIVE THROTTLED DEGRADED EMERGENCY STOPPING",
+    "venue_queries._read GET fapi/v1/accountConfig": "STOPPING",
     "venue_queries._read GET fapi/v1/exchangeInfo": _SELDOM,
     "venue_queries._read GET fapi/v1/income": f"{_SELDOM} EMERGENCY",
+    "venue_queries._read GET fapi/v1/openOrders": "STOPPING",
     "venue_queries._read GET fapi/v1/symbolConfig": _SELDOM,
     "venue_queries._read GET fapi/v1/time": _SELDOM,
+    "venue_queries._read GET fapi/v1/userTrades": "STOPPING",
+    "venue_queries._read GET fapi/v3/account": "STOPPING",
+    "venue_queries._read GET fapi/v3/positionRisk": "STOPPING",
     "venue_wire._on_data market answer": _DIALLED,
     "venue_wire._on_data public answer": _DIALLED,
     "venue_wire.connect GET market/ws": _DIALLED,
@@ -141,12 +146,16 @@ BEYOND: dict[str, str] = {
 }
 """Site -> why these scenes do not reach it."""
 WHY_NOT_IN_EVERY_STATE = """
-STARTING: the engine has taken no input, so it decides, cancels and places nothing; streams open with the first input.
+STARTING: the engine has taken no input, so it decides, cancels and places nothing; the listen key is asked for,
+streams open with the first input.
 INIT: trusts nothing yet: no place, no amend, no cancel of what is not proven ours; the dead-man is armed here.
 READY (disarmed), PAUSED, DEGRADED, EMERGENCY, STOPPING: nothing that raises risk is written.
 A rename of the latch belongs to EMERGENCY, its removal to the INIT that follows an acknowledgement.
 Market sockets are subscribed when they open: at the start, and when one was lost. ACTIVE and THROTTLED outlive a dial
-of some tenths of a second; they end when prices grow too old meanwhile, and then the answers come in DEGRADED.
+as long as prices may be that old; they end when prices grow too old meanwhile, and then the answers come in DEGRADED.
+Reads of rules, clock and income come every few minutes unless somebody asks for them.
+A write is under way in DEGRADED, EMERGENCY and STOPPING when its answer is late; DEGRADED sends none itself, and its
+durable commit is one that the state came over within its few milliseconds.
 """
 _FILE = {"replace", "rename", "unlink", "fsync", "pwrite", "ftruncate"}
 _CALLED = _FILE | {"rmtree", "wal_checkpoint", "execute", "call", "send"}
