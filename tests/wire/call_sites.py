@@ -97,7 +97,7 @@ ARRANGED: dict[str, str] = {
     "evidence_files._write_synced fsync": _QUIET,
     "evidence_index.append fsync": _QUIET,
     "evidence_index.clear_pending unlink": _QUIET,
-    "journal_write.write COMMIT rows durable": "STOPPING",
+    "journal_write.write COMMIT rows durable": "DEGRADED STOPPING",
     "venue_queries._order GET fapi/v1/order": "ACTIVE THROTTLED DEGRADED EMERGENCY STOPPING",
     "venue_queries._read GET fapi/v1/accountConfig": "STOPPING",
     "venue_queries._read GET fapi/v1/exchangeInfo": _SELDOM,

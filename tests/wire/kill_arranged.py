@@ -22,6 +22,8 @@ ORDERS = ("/fapi/v1/order", "/fapi/v1/batchOrders")
 CLOCK = -1021
 LATE_MS = 4_000
 """Above the time after which a write in flight is asked for."""
+HALT_S = 1.2
+"""Above the lag of its loop that degrades an engine."""
 AMENDED_S = 1.5
 """Waited for amends to leave: the places before them must still be without an answer."""
 
@@ -116,14 +118,25 @@ def degraded(bench: Bench, engine: Engine) -> None:
     busy(bench, engine)
     late_writes(bench, "DELETE")
     bench.venue.fault("ws.silent", target="user")
-    engine.send(signal.SIGSTOP)
-    time.sleep(1.5)
-    engine.send(signal.SIGCONT)
-    engine.wait_state("DEGRADED")
+    _halt(engine)
     dwell(engine, 3.0)
     bench.venue.fault("ws.unmute", target="user")
     unsettle(bench, engine)
     dwell(engine, 2.0)
+
+
+def halted(_bench: Bench, engine: Engine) -> None:
+    """Halted again and again just as a ladder leaves: commits of its rows are still under way when the state comes."""
+    for _ in range(6):
+        engine.wait_state(*TRADING)
+        _halt(engine)
+
+
+def _halt(engine: Engine) -> None:
+    engine.send(signal.SIGSTOP)
+    time.sleep(HALT_S)
+    engine.send(signal.SIGCONT)
+    engine.wait_state("DEGRADED")
 
 
 def emergency(bench: Bench, engine: Engine) -> None:
@@ -148,5 +161,5 @@ def stopping(bench: Bench, engine: Engine) -> None:
 
 ARRANGED_SCENES: dict[str, Scene] = {
     **SCENES, "STARTING": starting, "READY": ready, "ACTIVE": active, "THROTTLED": throttled, "PAUSED": paused,
-    "DEGRADED": degraded, "EMERGENCY": emergency, "STOPPING": stopping,
+    "DEGRADED": degraded, "HALTED": halted, "EMERGENCY": emergency, "STOPPING": stopping,
 }  # fmt: skip

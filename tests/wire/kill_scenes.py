@@ -37,6 +37,8 @@ OF_A_START = (
     "venue_wire.send send SUBSCRIBE",
 )
 """What an EMERGENCY comes by only when it begins with the start, by the latch that a dead engine left."""
+COME_OVER = "journal_write.write COMMIT rows durable"
+"""A DEGRADED has it when it comes over writes of the last milliseconds: among the arranged scenes is one for it."""
 SETTLE_S = 0.3
 """After a SIGKILL the venue may still read what the dead engine had written into its sockets."""
 EQUAL_WITHIN_S, LOOKS = 10.0, 4
@@ -70,6 +72,8 @@ def scene_of(place: Place) -> str:
     """The scene that comes by there: the latch is taken away in the INIT after an emergency."""
     if place.state == "EMERGENCY" and place.site in OF_A_START:
         return "LATCHED"
+    if place.state == "DEGRADED" and place.site == COME_OVER:
+        return "HALTED"
     return "EMERGENCY" if place.site.startswith("kill_latch") else place.state
 
 
