@@ -102,9 +102,9 @@ class Judge:
         """Client ids of own orders that rest at the venue now."""
         return {ids.ordinary(order.client_id) for order in self.live.values() if order.ours}
 
-    def ban_told(self) -> None:
-        """The journal knows of the ban."""
-        self.asks.ban_told()
+    def ban_told(self, until_ms: int) -> None:
+        """The journal knows of a ban until then."""
+        self.asks.ban_told(until_ms)
 
     # What the venue did.
 
@@ -153,6 +153,8 @@ class Judge:
         state = self.state_now()
         hindered = state is None or self.asks.hindered()
         self.rows.trust.at_mark(FsmState.INIT if state is None else state.fsm.state, hindered)
+        if hindered:
+            self.asks.hindered_now()
         if state is None or hindered:
             self._evidence_lost_ms = now_ms if self._evidence_lost_ms is not None else None
             return

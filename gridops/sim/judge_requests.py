@@ -20,6 +20,8 @@ RATES = ((10_000, 300), (60_000, 1_200))
 """(window in ms, orders in it): the venue's default limits."""
 STAMP_MS, STAMP_WRONG_MS = 1_000, 90_000
 """A stamp off by more than the first for longer than the second: the measured offset is not used."""
+TOLD_SLACK_MS = 50
+"""Before a ban's end, as the journal knows it: no row says to the millisecond when it was made."""
 
 
 class RequestJudge:
@@ -41,9 +43,13 @@ class RequestJudge:
         self._sent: tuple[deque[int], ...] = tuple(deque() for _ in RATES)
         self._stamp_wrong_ms: int | None = None
 
-    def ban_told(self) -> None:
+    def ban_told(self, until_ms: int) -> None:
         """The row that says so is on the disk."""
-        self._silent_until_ms = self.banned_until_ms()
+        self._silent_until_ms = max(self._silent_until_ms, until_ms - TOLD_SLACK_MS)
+
+    def hindered_now(self) -> None:
+        """What stands still corrects no clock: time spent so does not count against it."""
+        self._stamp_wrong_ms = None
 
     def stamps_wrong_ms(self) -> int | None:
         """Since when every request has been stamped off the venue's clock, in true ms; None while they are right."""

@@ -100,8 +100,8 @@ class VenueView(Protocol):
         """Lots of an order that the journal has booked."""
         ...
 
-    def ban_told(self) -> None:
-        """The process knows that the venue bans it."""
+    def ban_told(self, until_ms: int) -> None:
+        """The process knows that the venue bans it until then, in true ms."""
         ...
 
 
@@ -121,7 +121,10 @@ class RowJudge:
         self.dead: set[str] = set()
         """Orders that the engine has declared never to have existed."""
         self.fsm = FsmState.INIT
+        self._now_ms = now_ms
         self._seq = self._boot_ns = 0
+        self._true_less_boot_ms = 0
+        """As near as any row of this boot came to the disk: each is durable a little after it was made."""
         self._boot_id = ""
         self._fsm_epoch = -1
         self._bound: tuple[str, ...] = ()
@@ -180,6 +183,9 @@ class RowJudge:
     def _clock(self, header: events.Header) -> None:
         if header.boot_id == self._boot_id and header.boot_ns < self._boot_ns:
             self._say("I-23", f"row {header.seq}: the boot clock ran back by {self._boot_ns - header.boot_ns} ns")
+        apart_ms = self._now_ms() - header.boot_ns // 1_000_000
+        same = header.boot_id == self._boot_id
+        self._true_less_boot_ms = min(apart_ms, self._true_less_boot_ms) if same else apart_ms
         self._boot_id, self._boot_ns = header.boot_id, header.boot_ns
 
     def _event(self, event: Any) -> None:
@@ -198,7 +204,8 @@ class RowJudge:
             case events.LeaseSeen():
                 self.trust.lease(event.held)
             case events.BudgetSeen() if event.banned:
-                self._venue.ban_told()
+                # A row may come late to the disk, and another ban may be in force by then that it does not know of.
+                self._venue.ban_told(self._boot_ns // 1_000_000 + self._true_less_boot_ms + event.retry_after_ms)
             case events.WriteReply() if event.outcome is WriteOutcome.DENIED:
                 self._denied(event.op_id, event.detail.partition(" ")[0])
 

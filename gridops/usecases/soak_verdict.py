@@ -81,7 +81,7 @@ class _NoVenue:
         """The fills are held against the venue's own at the end."""
         return 1 << 62
 
-    def ban_told(self) -> None:
+    def ban_told(self, _until_ms: int) -> None:
         """Nobody asks."""
 
 

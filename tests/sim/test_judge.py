@@ -13,10 +13,12 @@ from gridops.runtime import act, observe_fills, truth
 from gridops.runtime.ports_journal import InputRow, Tail
 from gridops.sim.day import RULES, Day
 from gridops.sim.faults import CALM, FaultRates
+from gridops.sim.judge_requests import RequestJudge
 from gridops.sim.memory_journal import MemoryJournal
 from gridops.sim.rest_link import Ask, Done
 from gridops.sim.run import run_day
 from gridops.sim.scheduler import SECOND, LinkRates
+from gridops.sim.violation import Verdicts
 
 pytestmark = pytest.mark.simulation
 Prepare = Callable[[Day], None]
@@ -36,6 +38,30 @@ def test_a_calm_run_without_a_defect_is_acquitted_and_did_trade() -> None:
     assert report.violation == ""
     assert report.fills > 20
     assert report.order_events > 100
+
+
+@pytest.mark.parametrize(
+    ("seed", "faults"),
+    [
+        # Frozen before a ban's answers reached the disk, which they did in the next ban, that nobody had told.
+        (4009762, "freeze#1,ban#1,ban#2"),
+        # Frozen for over two minutes three seconds after its clock was set.
+        (4009969, "freeze#1,freeze#2,disk_fails#1,clock_step#1,freeze#3"),
+    ],
+)
+def test_who_stood_still_is_not_accused(seed: int, faults: str) -> None:
+    assert run_day(seed, hours=0.1, only=frozenset(faults.split(","))).violation == ""
+
+
+def test_a_ban_is_held_against_the_end_that_was_told() -> None:
+    verdicts, now_ms = Verdicts(), 0
+    verdicts.collecting = True
+    asks = RequestJudge(verdicts, lambda: now_ms)
+    asks.banned_until_ms = lambda: 60_000
+    asks.ban_told(30_000)
+    for now_ms, accused in ((29_000, 1), (30_000, 1)):
+        asks.request("GET", "/fapi/v1/time", now_ms)
+        assert len(verdicts.found) == accused
 
 
 def test_a_place_that_does_not_wait_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
