@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -23,6 +23,8 @@ DEADLINE = "SUITE_DEADLINE"
 """Environment variable that tells the tests when their suite's time is over, in unix seconds."""
 FULL = "SUITE_FULL"
 """Environment variable that asks the properties for their full counts."""
+DRAWN = "fresh seeds"
+"""Property of a test's report that names the seeds it drew."""
 NO_TESTS = 5
 """pytest's exit code for an empty selection."""
 NIGHTLY_FACTOR = 20
@@ -59,6 +61,8 @@ class Outcome:
     failed: int = 0
     skipped: int = 0
     note: str = ""
+    drawn: list[str] = field(default_factory=list)
+    """`WHAT FIRST COUNT` of each range of seeds that the tests drew anew."""
 
 
 def main(arguments: list[str], *, root: Path = ROOT, suites: tuple[Suite, ...] = SUITES) -> int:
@@ -149,12 +153,18 @@ def _counted(report: Path, skips: Counter[str]) -> Outcome:
             outcome.failed += 1
         else:
             outcome.passed += 1
+        outcome.drawn += [said.get("value", "") for said in case.iter("property") if said.get("name") == DRAWN]
     return outcome
 
 
 def _say(suite: Suite, outcome: Outcome, seconds: float) -> None:
     counts = f"{outcome.passed} passed, {outcome.failed} failed, {outcome.skipped} skipped"
     note = f" ({outcome.note})" if outcome.note else ""
+    if outcome.drawn:
+        ranges = [said.rsplit(" ", 2) for said in outcome.drawn]
+        seeds = sum(int(count) for _, _, count in ranges)
+        told = ", ".join(f"{what} {first}" + (f"+{count}" if count != "1" else "") for what, first, count in ranges)
+        print(f"fresh seeds: {seeds}, {seeds * 60 / seconds:.0f} a minute: {told}")
     print(f"suite {suite.name}: {counts} in {seconds:.0f} s{note}\n", flush=True)
 
 

@@ -3,6 +3,7 @@
 import gc
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 os.environ["TERMINAL_WIDTH"] = "100"
@@ -47,6 +48,16 @@ def _secrets_of_one_test(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(redaction, "_EVERY", {})
     monkeypatch.setattr(redaction, "_ALL", redaction.Secrets())
     monkeypatch.setattr(redaction, "_ALL_SEEN", set())
+
+
+@pytest.fixture
+def drawn(record_property: Callable[[str, object], None]) -> Callable[..., None]:
+    """`drawn(what, first, count)`: say which seeds were drawn anew. The suite's last lines count and name them."""
+
+    def drawn(what: str, first: int, count: int = 1) -> None:
+        record_property("fresh seeds", f"{what} {first} {count}")
+
+    return drawn
 
 
 _SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"

@@ -18,7 +18,9 @@ import subprocess, sys, time
 import pytest
 
 @pytest.mark.good
-def test_a(): pass
+def test_a(record_property):
+    record_property("fresh seeds", "light market 40 13")
+    record_property("fresh seeds", "a drill 7 1")
 
 @pytest.mark.good
 @pytest.mark.parametrize("n", [1, 2])
@@ -61,7 +63,7 @@ def project(tmp_path: Path) -> Path:
 
 
 def ran(runner: ModuleType, project: Path, capfd: pytest.CaptureFixture[str], *names: str) -> tuple[int, list[str]]:
-    chosen = tuple(runner.Suite(name, name, 2 if name == "slow" else 60, grace_s=1) for name in names)
+    chosen = tuple(runner.Suite(name, name, 6 if name == "slow" else 60, grace_s=1) for name in names)
     code = runner.main([], root=project, suites=chosen)
     return code, capfd.readouterr().out.splitlines()
 
@@ -72,6 +74,8 @@ def test_counts_and_reasons_end_in_the_one_line(
     code, lines = ran(runner, project, capfd, "good")
     assert (code, lines[-1]) == (0, "1 passed, 0 failed, 2 skipped")
     assert "skipped 2: no such thing here" in lines
+    [seeds] = [line for line in lines if line.startswith("fresh seeds: 14, ")]
+    assert seeds.endswith(" a minute: light market 40+13, a drill 7")
 
 
 def test_failures_and_errors_both_fail(runner: ModuleType, project: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -94,7 +98,7 @@ def test_an_overrun_fails_and_leaves_no_process(
 ) -> None:
     code, lines = ran(runner, project, capfd, "slow")
     assert (code, lines[-1]) == (1, "0 passed, 1 failed, 0 skipped")
-    assert [line for line in lines if "killed after 3 s" in line]
+    assert [line for line in lines if "killed after 7 s" in line]
     child = int((project / "child").read_text())
     deadline = time.monotonic() + 5
     while _alive(child) and time.monotonic() < deadline:

@@ -3,7 +3,8 @@
 import os
 import subprocess
 import sys
-import time
+from collections.abc import Callable
+from random import SystemRandom
 
 import pytest
 from gridops.sim.day import Day
@@ -14,6 +15,7 @@ from gridops.sim.run import run_day, run_seeds
 from tests.effort import FULL
 
 pytestmark = pytest.mark.simulation
+Drawn = Callable[..., None]
 FIRST_SEED, SEEDS = 1, 10
 CAUGHT = {
     1016: "a foreign trade between the two reads that open the books was in neither",
@@ -34,11 +36,16 @@ def test_every_invariant_holds_under_faults_and_the_books_agree_at_the_end(seed:
 
 
 @pytest.mark.timeout(3_000)
-def test_fresh_seeds_of_a_busy_market_hold() -> None:
+@pytest.mark.parametrize(
+    ("kind", "hours", "intensity", "count"),
+    [("busy", 0.1, 2, 200 if FULL else 6), *[("light", 0.02, 3, 60 if FULL else 13)] * 12],
+)
+def test_fresh_seeds_hold(drawn: Drawn, kind: str, hours: float, intensity: int, count: int) -> None:
     """Other seeds each time; a failing one is told with the shortest schedule found and what replays it."""
     lines: list[str] = []
-    first = time.time_ns() // 1_000_000 % 10_000_000
-    failed = run_seeds(first, 200 if FULL else 6, hours=0.1, kind="busy", intensity=2, say=lines.append)
+    first = SystemRandom().randrange(10_000_000)
+    drawn(kind, first, count)
+    failed = run_seeds(first, count, hours=hours, kind=kind, intensity=intensity, say=lines.append)
     print(f"seeds from {first}", *lines, sep="\n")
     assert not failed, lines
 

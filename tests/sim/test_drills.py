@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import tomllib
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from random import SystemRandom
@@ -155,11 +156,12 @@ def test_a_cue_nobody_can_look_at_is_refused() -> None:
 @pytest.mark.simulation
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", VIRTUAL)
-def test_a_drill_passes(name: str) -> None:
+def test_a_drill_passes(name: str, drawn: Callable[..., None]) -> None:
     """One seed drawn anew each time; at night those of its file, which `gridops drill run` takes."""
     drill = read_drill(DRILLS[name])
     for seed in drill.seeds if FULL else (SystemRandom().randrange(1, 1_000_000),):
         print(f"drill {name}, seed {seed}")
+        drawn(name, seed)
         report = run_drill(drill, seed)
         assert [check.says for check in report.checks if not check.ok] == [], f"{name}, seed {seed}"
         assert len(report.checks) == len(drill.expects)
