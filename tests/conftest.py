@@ -51,11 +51,11 @@ def _secrets_of_one_test(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def drawn(record_property: Callable[[str, object], None]) -> Callable[..., None]:
+def drawn(request: pytest.FixtureRequest) -> Callable[..., None]:
     """`drawn(what, first, count)`: say which seeds were drawn anew. The suite's last lines count and name them."""
 
     def drawn(what: str, first: int, count: int = 1) -> None:
-        record_property("fresh seeds", f"{what} {first} {count}")
+        request.node.user_properties.append(("fresh seeds", f"{what} {first} {count}"))
 
     return drawn
 

@@ -18,9 +18,8 @@ import subprocess, sys, time
 import pytest
 
 @pytest.mark.good
-def test_a(record_property):
-    record_property("fresh seeds", "light market 40 13")
-    record_property("fresh seeds", "a drill 7 1")
+def test_a(request):
+    request.node.user_properties += [("fresh seeds", "light market 40 13"), ("fresh seeds", "a drill 7 1")]
 
 @pytest.mark.good
 @pytest.mark.parametrize("n", [1, 2])
