@@ -153,7 +153,7 @@ class Engine:
 class Bench:
     """One home with its venue; a context manager that leaves no process behind."""
 
-    def __init__(self, folder: Path, *, speed: str = "1", **settings: str) -> None:
+    def __init__(self, folder: Path, *, speed: str = "1", idle_exit_s: str = "120", **settings: str) -> None:
         self.home = folder / "home"
         self.environment = {**os.environ, **FAST, **settings}
         self.environment["XDG_STATE_HOME"] = str(folder / "state")
@@ -165,7 +165,7 @@ class Bench:
                 store=Home(self.home).paper_venue_dir(ACCOUNT),
                 market=self.environment["GRIDOPS_VENUE__MARKET"],
                 speed=Decimal(speed),
-                idle_exit_s=120,
+                idle_exit_s=int(idle_exit_s),
                 hold=True,
             )
         )

@@ -243,9 +243,12 @@ class Soak:
 
 
 def bench(folder: Path) -> Bench:
-    """A bench for hours: market at its own pace, limits that no drawdown of the made-up market ends."""
+    """A bench for hours: market at its own pace, limits that no drawdown of the made-up market ends.
+
+    Its venue outlasts the proofs of a journal of hours, which take minutes and ask it nothing until they are done.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    return Bench(folder, speed="1", **_SETTINGS)
+    return Bench(folder, speed="1", idle_exit_s="1800", **_SETTINGS)
 
 
 def _sum(figures: dict[str, float], name: str) -> float:
