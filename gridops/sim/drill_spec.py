@@ -227,7 +227,8 @@ def _agree(drill: Drill) -> None:
             raise ConfigError(f"expectation {expect.that}: step = {step!r} is unknown", hint=", ".join(sorted(known)))
     unseen = [step.after.kind for step in drill.steps if step.after and step.after.kind in _VIRTUAL_CUES]
     if unseen and drill.tier != "virtual":
-        raise ConfigError(f"cue {unseen[0]!r} is not seen in tier {drill.tier!r}", hint="allowed: `holding`, `flat`")
+        hint = "allowed: `state STATE`, `level REASON opens|closes`, `flat`, `holding`, `ended`"
+        raise ConfigError(f"cue {unseen[0]!r} is not seen in tier {drill.tier!r}", hint=hint)
     scripted = drill.market == SCRIPT or drill.tier != "virtual"
     moved = [step.do for step in drill.steps if step.do in NEED_SCRIPT and not scripted]
     if moved:
