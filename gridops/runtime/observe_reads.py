@@ -51,6 +51,8 @@ def on_query(state: EngineState, reply: QueryReply, out: Out) -> None:
         state.health.venue_failures += 1
         state.health.auth_rejected = state.health.auth_rejected or reply.code is VenueCode.AUTH
         sync.want(state.sync, reply.kind, reply.symbol, state.now_ms, after_ms=1_000)
+        if reply.code is VenueCode.CLOCK:
+            sync.want(state.sync, QueryKind.TIME, "", state.now_ms)
         if reply.detail.startswith(ODD_REPLY):
             suspicions.raise_read(state, MismatchKind.MALFORMED, reply, reply.detail[:120], out)
         out.say(SyncDone(kind=reply.kind.value, symbol=reply.symbol, ok=False, detail=f"{reply.code} {reply.detail}"))

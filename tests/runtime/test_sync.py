@@ -7,8 +7,9 @@ from itertools import product
 from typing import Any
 
 import pytest
+from gridops.decide.sync import WISH_MS
 from gridops.domain.effects import Answer, Query, Send
-from gridops.domain.events import Boot, OperatorInput, VenueNotice
+from gridops.domain.events import Boot, OperatorInput, QueryReply, VenueNotice
 from gridops.domain.instrument import Instrument
 from gridops.domain.orders import VenueOrder, VenueTrade
 from gridops.domain.records import Booked, MismatchSeen, Remedied, TripClosed
@@ -264,8 +265,18 @@ def test_a_read_that_contradicts_itself_is_discarded_and_two_in_a_row_are_a_find
     assert open_kinds(desk) == set()
 
 
-def read(desk: Desk, kind: MismatchKind) -> None:
-    """The next position read, spoiled."""
+@pytest.mark.parametrize(("code", "asks_time"), [(VenueCode.CLOCK, True), (VenueCode.OVERLOADED, False)])
+def test_a_read_refused_for_its_time_asks_for_the_time_at_once(code: VenueCode, asks_time: bool) -> None:
+    desk = desk_up()
+    refused = replace(awaited(desk), ok=False, code=code, detail="refused", positions=())
+    read_ms = desk.state.health.clock_read_ms
+    desk.settle(desk.feed(refused))
+    desk.run_ms(2 * WISH_MS)
+    assert (desk.state.health.clock_read_ms > read_ms) is asks_time
+
+
+def awaited(desk: Desk) -> QueryReply:
+    """The good answer to the next position read, which nobody has given yet."""
     desk.state.sync.wanted["positions|"] = desk.state.now_ms
     query = None
     while query is None:
@@ -273,7 +284,12 @@ def read(desk: Desk, kind: MismatchKind) -> None:
         asked = [each for each in done.effects if isinstance(each, Query) and each.kind is QueryKind.POSITIONS]
         query = asked[0] if asked else None
         desk.settle(replace(done, effects=[each for each in done.effects if each not in asked]))
-    good = desk.reply(query)
+    return desk.reply(query)
+
+
+def read(desk: Desk, kind: MismatchKind) -> None:
+    """The next position read, spoiled."""
+    good = awaited(desk)
     row = replace(good.positions[0], lots=9)
     match kind:
         case K.DUPLICATE_KEY:
