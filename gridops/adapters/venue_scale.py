@@ -6,8 +6,12 @@ rounds except where it is asked for the nearest tick, and refuses everything tha
 
 from decimal import Decimal
 
-_KEPT, _KEPT_LENGTH = 4_096, 24
-"""Strings a grid remembers, and how long one may be to be remembered."""
+_KEPT, _KEPT_LENGTH = 512, 24
+"""Strings a grid remembers, and how long one may be to be remembered.
+
+Recorded markets hit no more often with eight times as many (99 % of prices, 53 to 57 % of sizes), and those take hours
+to gather in a quiet market: memory that looks like a leak.
+"""
 
 
 class Scale:
