@@ -16,6 +16,7 @@ from gridops.runtime.ports_journal import Journal, Token
 from gridops.runtime.turns import Turns
 
 MAX_SLEEP_S = 0.1
+ANSWER_POLL_S = 0.01
 
 
 class LiveLoop(Turns):
@@ -96,10 +97,13 @@ class LiveLoop(Turns):
         self._loop.call_soon_threadsafe(self._committed, token)
 
     async def _drain(self) -> None:
-        """Let what was launched end, so that a disarmed dead-man or the last cancel is not cut off."""
+        """Let what was launched end, so that a disarmed dead-man, the last cancel or an answer is not cut off."""
         for sink in self.engine.sinks:
             sink.gauge(self.engine.state)
         if self._tasks:
             await asyncio.wait(set(self._tasks), timeout=2.0)
         for task in set(self._tasks):
             task.cancel()
+        while self._answers.waiting:
+            await asyncio.sleep(ANSWER_POLL_S)
+            self._answers.look()

@@ -22,6 +22,7 @@ from gridops.domain.events import (
     Woke,
 )
 from gridops.errors import JournalError
+from gridops.runtime.answers import Answers
 from gridops.runtime.engine import Engine
 from gridops.runtime.outbox import SILENT_MS, Outbox
 from gridops.runtime.ports import Bundles, Clock, KillLatch, Lease, Reserve, Timings, Venue
@@ -58,7 +59,7 @@ class Turns:
         self.engine = engine
         self._clock, self._venue, self._journal = clock, venue, journal
         self._lease, self._latch, self._bundles, self._alarm, self._timings = lease, latch, bundles, alarm, timings
-        self._answer: Callable[[Answer], None] = lambda _: None
+        self._answers = Answers(clock)
         self._queue: deque[tuple[int, int, Event]] = deque()
         self._boot_id = clock.boot_id()
         self._finish: Finish | None = None
@@ -81,8 +82,8 @@ class Turns:
         raise NotImplementedError
 
     def answer_to(self, answer: Callable[[Answer], None]) -> None:
-        """Who hears what became of an operator's request."""
-        self._answer = answer
+        """Who hears what became of an operator's request, once it is on the disk."""
+        self._answers.tell = answer
 
     def put(self, event: Event) -> None:
         """Queue one input, stamped now. RuntimeError for a frame that the engine will not get to in time."""
@@ -93,6 +94,7 @@ class Turns:
     def consume(self) -> None:
         """Take every queued input, then the engine's own deadline if it has passed."""
         self._check_lease()
+        self._answers.look()
         while self._queue and self._finish is None:
             self._notice_stall()
             self._turn(*self._queue.popleft())
@@ -177,16 +179,16 @@ class Turns:
             self.outbox.submit(sends, token, body, self.engine.state)
         for effect in done.effects:
             if not isinstance(effect, Send):
-                self._other(effect)
+                self._other(effect, token)
 
-    def _other(self, effect: Effect) -> None:
+    def _other(self, effect: Effect, token: Token) -> None:
         match effect:
             case Query():
                 self.spawn(self._venue.query(effect))
             case WriteBundle():
                 self._bundles.write(effect, tuple(self.engine.ring))
             case Answer():
-                self._answer(effect)
+                self._answers.submit(effect, token)
             case LatchKill():
                 if effect.latched:
                     self._latch.set(effect.author, effect.reason)
@@ -205,6 +207,7 @@ class Turns:
         if appended_ns and token.error is None:
             self._timings.observe_commit((self._clock.boot_ns() - appended_ns) / 1e9)
         self.outbox.committed(token, self.engine.state)
+        self._answers.committed(token)
         self._journal_said(token.error is None, str(token.error or ""))
 
     def _journal_said(self, ok: bool, detail: str) -> None:
