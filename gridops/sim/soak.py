@@ -25,7 +25,7 @@ from gridops.sim.scheduler import SECOND
 
 HOUR_NS = 3_600 * SECOND
 SOAK = replace(STORM, crash=0)
-"""The storm without deaths: one life, so that what leaks is not thrown away every few minutes."""
+"""The storm without deaths, so that what leaks is not thrown away every few minutes."""
 WARM_HOURS = 3.0
 """Windows of the engine, of volatility and rates, are full by then."""
 _MB = 1e6
@@ -37,6 +37,8 @@ class Hour:
     """What is held at the end of a virtual hour; sizes in bytes. Journal figures are those of the hour alone."""
 
     hour: float
+    life: int
+    """Starts of the engine so far: what a new process holds begins anew."""
     rss: int
     engine: int
     state: int
@@ -91,6 +93,7 @@ class _Watch:
         parts = [day, day.scheduler, day.clock, day.core, day.disk, day.rest, day.calendar, day.source, *judges]
         found = Hour(
             hour=day.scheduler.now_ns / HOUR_NS,
+            life=day.boots,
             rss=resident(),
             engine=held_bytes((process, process.engine, process.adapter), parts),
             state=len(encode_state(process.engine.state)),
@@ -180,5 +183,7 @@ def _own_bytes(each: object) -> int:
 
 
 def _slope(hours: list[Hour], figure: Callable[[Hour], float]) -> Slope | None:
-    life = [(each.hour, figure(each)) for each in hours]
-    return slope([after(life, WARM_HOURS)]) if life else None
+    lives: dict[int, list[tuple[float, float]]] = {}
+    for each in hours:
+        lives.setdefault(each.life, []).append((each.hour, figure(each)))
+    return slope([after(life, WARM_HOURS) for life in lives.values()])

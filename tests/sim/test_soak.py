@@ -41,7 +41,7 @@ def test_growth_is_a_slope_above_its_noise(per_hour: float, error: float, grows:
 @pytest.mark.simulation
 @pytest.mark.timeout(600)
 def test_a_leak_of_the_engine_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hours of three minutes each: thirty of them with a leak of a hundred bytes a row."""
+    """Hours of three minutes each: sixty of them with a leak of a hundred bytes a row."""
     monkeypatch.setattr(soak, "HOUR_NS", soak.HOUR_NS // 20)
     monkeypatch.setattr(soak, "WARM_HOURS", 12.0)
     heard: list[str] = []
@@ -54,8 +54,8 @@ def test_a_leak_of_the_engine_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
         day.disk.on_row.append(lambda row: hoard.append(bytes(100 + row.seq % 2)))
 
     monkeypatch.setattr(Day, "boot", leaky)
-    report = soak.soak(1, hours=1.5, say=heard.append)
+    report = soak.soak(1, hours=3.0, say=heard.append)
     assert report.violation == ""
-    assert len(heard) == len(report.hours) == 30
+    assert len(heard) == len(report.hours) == 60
     assert report.engine is not None and report.engine.above_noise
     assert not report.ok
