@@ -4,9 +4,11 @@ Writers of several processes take turns by `flock`. A bundle becomes visible and
 marker lets the next writer finish the line of one that died in between. Nothing is ever rewritten but a torn tail.
 """
 
+import contextlib
 import fcntl
 import hashlib
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +20,7 @@ from gridops.adapters.evidence_list import read_bundle
 from gridops.domain.values import record
 
 TEMP = ".tmp"
+SETTLE_WITHIN_S, SETTLE_POLL_S = 2.0, 0.005
 _PENDING = "pending"
 _TAIL = 8192
 _LINE_END = b"\n"
@@ -118,6 +121,23 @@ def locked(root: Path) -> Iterator[LockedIndex]:
     try:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield LockedIndex(root, file)
+    finally:
+        os.close(file)
+
+
+def settle(root: Path) -> None:
+    """Wait until no writer stands between making a bundle visible and indexing it; changes nothing, and gives up."""
+    try:
+        file = os.open(root / INDEX, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return
+    until_s = time.monotonic() + SETTLE_WITHIN_S
+    try:
+        while time.monotonic() < until_s:
+            with contextlib.suppress(OSError):
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                return
+            time.sleep(SETTLE_POLL_S)
     finally:
         os.close(file)
 

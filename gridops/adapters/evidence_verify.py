@@ -8,13 +8,14 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import orjson
 
 from gridops.adapters.evidence_chain import INDEX, read_rows
 from gridops.adapters.evidence_files import FILE_NAME, RESERVED, SCHEMA_VERSION, SUMS
+from gridops.adapters.evidence_index import settle
 from gridops.adapters.evidence_list import (
     MAX_SUMMARY,
     age_key,
@@ -75,12 +76,14 @@ class _Check:
         self.findings: list[Finding] = []
 
     def root(self) -> None:
+        """What was indexed before the folders are listed has one, and what is listed is indexed by the end."""
+        before = _newest(read_rows(self.top, lambda *_: None))
         digests: dict[str, str] = {}
         for mode in EvidenceMode:
             self._mode_folder(mode)
             for name in sorted(bundle_names(self.top, mode), key=age_key):
                 digests[name] = self.bundle(self.top / name, name)
-        self._index(digests)
+        self._index(digests, before)
 
     def bundle(self, folder: Path, shown: str) -> str:
         """Check one bundle; its digest."""
@@ -106,6 +109,8 @@ class _Check:
             return
         name = f"{folder.parent.name}/{folder.name}"
         digest = hashlib.sha256(bytes_or_empty(folder / SUMS, MAX_SUMMARY)).hexdigest()
+        if name not in _newest(read_rows(root, lambda *_: None)):
+            settle(root)
         rows = [row for row in self._rows(root) if row.get("name") == name and row.get("kind") == "bundle"]
         if not rows:
             self._find("not_indexed", ".", "the index of its root does not name it")
@@ -178,13 +183,14 @@ class _Check:
         except _FAULTS as error:
             self._find("schema", path, plain(f"{type(error).__name__}: {error}"[:160]))
 
-    def _index(self, digests: dict[str, str]) -> None:
-        said: dict[str, str | None] = {}
-        for row in self._rows(self.top):
-            said[str(row.get("name"))] = None if row.get("kind") == "pruned" else str(row.get("digest"))
+    def _index(self, digests: dict[str, str], before: dict[str, str | None]) -> None:
+        if digests.keys() != {name for name, digest in before.items() if digest is not None}:
+            settle(self.top)
+        said = _newest(self._rows(self.top))
         for name, digest in said.items():
             if digest is not None and name not in digests:
-                self._find("bundle_missing", name, "indexed, but not there")
+                if name in before:
+                    self._find("bundle_missing", name, "indexed, but not there")
             elif digest is not None and digests[name] != digest:
                 self._find("index_digest", name, "the index has another digest")
         for name in sorted(digests.keys() - said.keys()):
@@ -197,6 +203,11 @@ class _Check:
 
     def _find(self, code: str, path: str, detail: str) -> None:
         self.findings.append(Finding(code, plain(path[:400]), detail))
+
+
+def _newest(rows: Iterable[dict[str, object]]) -> dict[str, str | None]:
+    """Name -> digest by the newest line about it; None once it was pruned."""
+    return {str(row.get("name")): None if row.get("kind") == "pruned" else str(row.get("digest")) for row in rows}
 
 
 def _sum(path: Path) -> str | None:

@@ -3,12 +3,17 @@
 import hashlib
 import json
 import os
+import threading
+import time
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from gridops.adapters import evidence_verify
+from gridops.adapters.evidence_chain import INDEX
 from gridops.adapters.evidence_files import Bundle, EvidenceWriter
+from gridops.adapters.evidence_index import locked
 from gridops.adapters.evidence_list import latest, list_bundles
 from gridops.adapters.evidence_prune import prune
 from gridops.adapters.evidence_verify import verify
@@ -20,22 +25,25 @@ from gridops.errors import EvidenceError
 def root(tmp_path: Path) -> Path:
     """Five bundles of one mode, one of another."""
     folder = tmp_path / "evidence"
-    writer = EvidenceWriter(folder, run8="ab12cd34")
     for seq in range(6):
-        writer.write(
-            Bundle(
-                mode=EvidenceMode.RUN if seq < 5 else EvidenceMode.KILL,
-                status=EvidenceStatus.OK,
-                reason="market_ended",
-                at_ms=1_721_347_199_877,
-                seq=seq,
-                summary_text="text",
-                summary={},
-                files={"records.jsonl": b"{}\n"},
-                context={},
-            )
-        )
+        write(folder, seq)
     return folder
+
+
+def write(folder: Path, seq: int) -> None:
+    EvidenceWriter(folder, run8="ab12cd34").write(
+        Bundle(
+            mode=EvidenceMode.RUN if seq < 5 else EvidenceMode.KILL,
+            status=EvidenceStatus.OK,
+            reason="market_ended",
+            at_ms=1_721_347_199_877,
+            seq=seq,
+            summary_text="text",
+            summary={},
+            files={"records.jsonl": b"{}\n"},
+            context={},
+        )
+    )
 
 
 def first(root: Path) -> Path:
@@ -168,6 +176,39 @@ def test_one_bundle_is_checked_alone_and_against_its_root(root: Path, tmp_path: 
     copied = tmp_path / first(root).name
     first(root).rename(copied)
     assert verify(copied).ok
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_a_bundle_on_its_way_into_the_index_is_no_finding(root: Path, alone: bool) -> None:
+    """Between its rename and its line a running engine's writer holds the index; what died there stays a finding."""
+    *lines, last = (root / INDEX).read_bytes().splitlines(keepends=True)
+    (root / INDEX).write_bytes(b"".join(lines))
+    newest = root / json.loads(last)["name"]
+    visible = threading.Event()
+
+    def publish() -> None:
+        with locked(root):
+            visible.set()
+            time.sleep(0.2)
+            with (root / INDEX).open("ab") as index:
+                index.write(last)
+
+    writer = threading.Thread(target=publish)
+    assert [finding.code for finding in verify(newest if alone else root).findings] == ["not_indexed"]
+    writer.start()
+    assert visible.wait(5.0)
+    assert verify(newest if alone else root).ok
+    writer.join()
+
+
+def test_a_root_that_is_written_to_is_sound_at_every_look(root: Path) -> None:
+    writer = threading.Thread(target=lambda: deque(map(write, [root] * 60, range(6, 66))))
+    writer.start()
+    looks = []
+    while writer.is_alive():
+        looks.append(verify(root))
+    assert len(looks) > 5 and [each.findings for each in looks if not each.ok] == []
+    assert verify(root).bundles == 66
 
 
 def test_huge_files_are_not_read(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
