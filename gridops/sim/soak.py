@@ -24,7 +24,7 @@ from gridops.sim.run import run_day
 from gridops.sim.scheduler import SECOND
 
 HOUR_NS = 3_600 * SECOND
-SOAK = replace(STORM, crash=0)
+SOAK = replace(STORM, crash=0, power_cut=0)
 """The storm without deaths, so that what leaks is not thrown away every few minutes."""
 WARM_HOURS = 3.0
 """Windows of the engine, of volatility and rates, are full by then."""
