@@ -29,6 +29,7 @@ class Wire:
     def __init__(self, settings: VenueSettings, clock: Clock, on_reply: Callable[[Reply], None]) -> None:
         self._settings, self._clock, self._on_reply = settings, clock, on_reply
         self._exchange: Any = None
+        self._offset_ms = 0
         for secret in settings.secrets():
             Secrets().register(secret)
         # Not this venue's keys alone: an answer may repeat whatever the process was ever told.
@@ -49,7 +50,8 @@ class Wire:
         return plain(self._secrets.redact(text))[:DETAIL]
 
     def set_offset(self, offset_ms: int) -> None:
-        """Sign with local time plus this."""
+        """Sign with local time plus this, which is the venue's."""
+        self._offset_ms = offset_ms
         self.exchange.options["timeDifference"] = -offset_ms
 
     async def call(
@@ -77,7 +79,7 @@ class Wire:
         if seconds.isascii() and seconds.isdecimal():
             return int(seconds) * 1_000
         until_ms = banned_until_ms(reply.body) if reply.status in (400, 418, 429) else 0
-        return max(until_ms - self._clock.wall_ms(), 0) if until_ms else 0
+        return max(until_ms - self._clock.wall_ms() - self._offset_ms, 0) if until_ms else 0
 
     async def open_socket(self, url: str, on_text: Callable[[str | bytes], None]) -> "Socket":
         """A connected websocket. SocketFailed when it cannot be had within the time limit."""

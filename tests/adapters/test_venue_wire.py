@@ -5,7 +5,10 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
+from gridops.adapters.ccxt_client import Reply
 from gridops.adapters.ccxt_venue import CcxtVenue
+from gridops.adapters.clock import Clock
+from gridops.adapters.venue_wire import Wire
 from gridops.domain.events import (
     AccountReport,
     BudgetSeen,
@@ -247,6 +250,18 @@ async def test_a_limited_and_a_banned_account_are_told_with_the_time_to_wait(ses
     assert (await session.ask(QueryKind.OPEN_ORDERS)).code is VenueCode.BANNED
     banned = await session.inputs.until(BudgetSeen, lambda seen: seen.banned)
     assert 55_000 < banned.retry_after_ms <= 60_000
+
+
+@pytest.mark.parametrize("offset_ms", [-5_000, 5_000])
+async def test_a_ban_ends_by_the_venues_clock(session: Session, offset_ms: int) -> None:
+    """The end is told in the venue's time: a host that runs ahead would ask again while it is banned."""
+    wire = Wire(settings(session.handle), Clock(), lambda _: None)
+    wire.set_offset(offset_ms)
+    until_ms = Clock().wall_ms() + offset_ms + 60_000
+    reply = Reply()
+    reply.status, reply.body = 418, f'{{"code":-1003,"msg":"Way too many requests; IP banned until {until_ms}."}}'
+    assert 58_000 < wire.retry_after_ms(reply) <= 60_000
+    await wire.close()
 
 
 async def test_the_account_is_read_whole_or_not_at_all(session: Session) -> None:
