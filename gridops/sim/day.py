@@ -116,6 +116,7 @@ class Day(Hands):
         requests.spec = self._spec
         requests.banned_until_ms = lambda: self.rest.banned_until_ms
         requests.hindered = self._hindered
+        requests.leads = lambda: self.process is None or self.process.lease.held
 
     def _time(self) -> Scheduler:
         return Scheduler()
@@ -351,6 +352,7 @@ class Day(Hands):
             return
         self._connections += 1
         self._user_up = self._connections
+        self.judge.on_connect(1)
         self.judge.user_blind_since_ms = None
         process.deliver(lambda: process.adapter.user_stream(True, ""))
 
@@ -360,6 +362,7 @@ class Day(Hands):
             return
         self._connections += 1
         self._market_up = self._connections
+        self.judge.on_connect(2)
         if not self._market_mute:
             self.judge.market_blind_since_ms = None
         process.deliver(lambda: process.adapter.market_streams(True, ""))

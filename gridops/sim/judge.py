@@ -72,6 +72,7 @@ class Judge:
         self.rows.trust.stamps_wrong_ms = self.asks.stamps_wrong_ms
         self.asks.marks = self._marks = deque[tuple[int, int]]()
         self.asks.tick_size = grid.instrument.tick_size
+        self.asks.weight_1m = rules.budget.weight_1m
         self._kill_ms: int | None = None
         self._evidence_lost_ms: int | None = None
         self.live: dict[int, Resting] = {}
@@ -182,9 +183,13 @@ class Judge:
         """Bundles can be written again, or the process that was told is gone."""
         self._evidence_lost_ms = None
 
-    def on_request(self, method: str, path: str, stamp_ms: int) -> None:
+    def on_request(self, method: str, path: str, stamp_ms: int, params: Mapping[str, Any]) -> None:
         """Any request leaves the process now, with the venue time it believes in."""
-        self.asks.request(method, path, stamp_ms)
+        self.asks.request(method, path, stamp_ms, params)
+
+    def on_connect(self, sockets: int) -> None:
+        """The process opens sockets."""
+        self.asks.connected(sockets)
 
     def on_wake(self) -> None:
         """The engine woke by its own deadline."""
@@ -248,6 +253,7 @@ class Judge:
 
     def on_write(self, method: str, path: str, params: Mapping[str, Any]) -> None:
         """A request leaves the process now."""
+        self.asks.fenced(method, path)
         if "order" not in path.lower():
             return
         theirs = {number: order.client_id for number, order in self.live.items() if not order.ours}

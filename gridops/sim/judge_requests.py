@@ -14,10 +14,13 @@ from gridops.domain import ids
 from gridops.domain.rules import SyncRules
 from gridops.sim.violation import Verdicts
 from gridops.venue.market.events import SymbolSpec
+from gridops.venue.server.routes import ROUTES
 
 _CLIENT_ID = re.compile(r"[.A-Z:/a-z0-9_-]{1,36}")
 RATES = ((10_000, 300), (60_000, 1_200))
 """(window in ms, orders in it): the venue's default limits."""
+CONNECTS_MS, CONNECTS = 300_000, 300
+"""Sockets that may be opened within so long: the venue's limit of one address."""
 STAMP_MS, STAMP_WRONG_MS = 1_000, 90_000
 """A stamp off by more than the first for longer than the second: the measured offset is not used."""
 TOLD_SLACK_MS = 50
@@ -33,6 +36,10 @@ class RequestJudge:
         self.spec: Callable[[], SymbolSpec | None] = lambda: None
         self.banned_until_ms: Callable[[], int] = lambda: 0
         self.hindered: Callable[[], bool] = lambda: False
+        self.leads: Callable[[], bool] = lambda: True
+        """Does the process that runs now hold the lease, by the lease itself?"""
+        self.weight_1m = 0
+        """Request weight of a minute, by the rules."""
         self.marks: Sequence[tuple[int, int]] = ()
         """(true ms, ticks) of the venue's recent marks."""
         self.tick_size = Decimal(0)
@@ -42,6 +49,9 @@ class RequestJudge:
         self._silent_until_ms = 0
         self._sent: tuple[deque[int], ...] = tuple(deque() for _ in RATES)
         self._stamp_wrong_ms: int | None = None
+        self._minute = self._weight = 0
+        """The venue's minute, and what the requests of it weigh by the venue's own table."""
+        self._connects: deque[int] = deque()
 
     def ban_told(self, until_ms: int) -> None:
         """The row that says so is on the disk."""
@@ -55,10 +65,27 @@ class RequestJudge:
         """Since when every request has been stamped off the venue's clock, in true ms; None while they are right."""
         return self._stamp_wrong_ms
 
-    def request(self, method: str, path: str, stamp_ms: int) -> None:
+    def connected(self, sockets: int) -> None:
+        """So many sockets were opened now."""
+        now_ms, opened = self._now_ms(), self._connects
+        self.checks += 1
+        opened.extend([now_ms] * sockets)
+        while opened[0] <= now_ms - CONNECTS_MS:
+            opened.popleft()
+        if len(opened) > CONNECTS:
+            self._say("I-27", f"{len(opened)} sockets opened within {CONNECTS_MS} ms, the venue takes {CONNECTS}")
+
+    def fenced(self, method: str, path: str) -> None:
+        """Without the lease nothing is written but cancels; which ones, the epoch in an id says."""
+        self.checks += 1
+        if method != "DELETE" and not self.leads() and ("rder" in path or "countdown" in path):
+            self._say("I-25", f"{method} {path} leaves a process that does not hold the lease any more")
+
+    def request(self, method: str, path: str, stamp_ms: int, params: Mapping[str, Any]) -> None:
         """Any request at all."""
         now_ms = self._now_ms()
-        self.checks += 2
+        self.checks += 3
+        self._weigh(method, path, params, now_ms)
         if now_ms < min(self._silent_until_ms, self.banned_until_ms()):
             self._say("I-27", f"{method} {path} leaves during a ban that the journal knows of")
         if abs(stamp_ms - now_ms) <= STAMP_MS or self.hindered():
@@ -103,6 +130,14 @@ class RequestJudge:
                 sent.popleft()
             if len(sent) > most:
                 self._say("I-27", f"{len(sent)} orders within {window_ms} ms, the venue takes {most}")
+
+    def _weigh(self, method: str, path: str, params: Mapping[str, Any], now_ms: int) -> None:
+        if now_ms // 60_000 != self._minute:
+            self._minute, self._weight = now_ms // 60_000, 0
+        route = ROUTES.get((method, path))
+        self._weight += 0 if route is None else route.weight(params)
+        if self._weight > self.weight_1m > 0:
+            self._say("I-27", f"{method} {path} makes a weight of {self._weight} in a minute, allowed {self.weight_1m}")
 
     def _lots(self, leg: Mapping[str, Any]) -> int | None:
         spec = self.spec()

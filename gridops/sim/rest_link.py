@@ -145,7 +145,7 @@ class RestLink:
         """Trades that no history lists."""
         self.on_write: Callable[[str, str, dict[str, Any]], None] = lambda _m, _p, _q: None
         """Told of every order-changing request at the instant it leaves the process."""
-        self.on_request: Callable[[str, str, int], None] = lambda _m, _p, _s: None
+        self.on_request: Callable[[str, str, int, dict[str, Any]], None] = lambda _m, _p, _s, _q: None
         """Told of every request at that instant, with its stamp."""
         self.rule_for: Callable[[str, str, dict[str, Any]], CallRule | None] = lambda _m, _p, _q: None
         """Asked for every call: the rule that has it, if any."""
@@ -157,7 +157,7 @@ class RestLink:
         signed, method, path = route(ask.endpoint)
         self.calls += 1
         self.named.update(_symbols(ask.params))
-        self.on_request(method, path, ask.stamp_ms)
+        self.on_request(method, path, ask.stamp_ms, ask.params)
         if method != "GET":
             self.on_write(method, path, ask.params)
         told: list[Reply] = []

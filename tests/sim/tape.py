@@ -25,13 +25,14 @@ class Heard:
     """One thing the judge was told."""
 
     kind: str
-    """mark, private, row, request, write, wake, evidence."""
+    """mark, private, row, request, write, connect, wake, evidence."""
     now_ms: int
     said: tuple[Any, ...]
     state: FsmState | None = None
     blind_ms: tuple[int | None, int | None] = (None, None)
     """User stream, market: since when."""
     latched: bool = False
+    leads: bool = True
     hindered: bool = False
     banned_until_ms: int = 0
 
@@ -99,6 +100,7 @@ class _Recorder(Judge):
                 state=None if state is None else state.fsm.state,
                 blind_ms=blind,
                 latched=self.latched(),
+                leads=asks.leads(),
                 hindered=asks.hindered(),
                 banned_until_ms=asks.banned_until_ms(),
             )
@@ -116,9 +118,13 @@ class _Recorder(Judge):
         self._keep("row", row)
         super().on_row(row)
 
-    def on_request(self, method: str, path: str, stamp_ms: int) -> None:
-        self._keep("request", method, path, stamp_ms)
-        super().on_request(method, path, stamp_ms)
+    def on_request(self, method: str, path: str, stamp_ms: int, params: Mapping[str, Any]) -> None:
+        self._keep("request", method, path, stamp_ms, params)
+        super().on_request(method, path, stamp_ms, params)
+
+    def on_connect(self, sockets: int) -> None:
+        self._keep("connect", sockets)
+        super().on_connect(sockets)
 
     def on_write(self, method: str, path: str, params: Mapping[str, Any]) -> None:
         self._keep("write", method, path, params)
@@ -158,13 +164,14 @@ def record(seed: int, hours: float = 0.3) -> Tape:
 
 def judged(tape: Tape) -> set[str]:
     """The invariants that this tape breaks."""
-    now = SimpleNamespace(ms=0, state=None, latched=False, hindered=False, banned=0)
+    now = SimpleNamespace(ms=0, state=None, latched=False, hindered=False, leads=True, banned=0)
     judge = Judge(tape.grid, tape.rules, TAG, lambda: now.ms)
     judge.verdicts.collecting = True
     judge.state_now = lambda: now.state
     judge.latched = lambda: now.latched
     judge.asks.spec = lambda: tape.spec
     judge.asks.hindered = lambda: now.hindered
+    judge.asks.leads = lambda: now.leads
     judge.asks.banned_until_ms = lambda: now.banned
     told: dict[str, Callable[..., None]] = {
         "mark": judge.on_mark,
@@ -172,12 +179,13 @@ def judged(tape: Tape) -> set[str]:
         "row": judge.on_row,
         "request": judge.on_request,
         "write": judge.on_write,
+        "connect": judge.on_connect,
         "wake": judge.on_wake,
         "evidence": judge.evidence_lost,
     }
     for each in tape.heard:
-        now.ms, now.latched, now.hindered, now.banned = (
-            each.now_ms, each.latched, each.hindered, each.banned_until_ms,
+        now.ms, now.latched, now.hindered, now.leads, now.banned = (
+            each.now_ms, each.latched, each.hindered, each.leads, each.banned_until_ms,
         )  # fmt: skip
         now.state = None if each.state is None else SimpleNamespace(fsm=SimpleNamespace(state=each.state))
         judge.user_blind_since_ms, judge.market_blind_since_ms = each.blind_ms

@@ -60,7 +60,7 @@ def test_a_ban_is_held_against_the_end_that_was_told() -> None:
     asks.banned_until_ms = lambda: 60_000
     asks.ban_told(30_000)
     for now_ms, accused in ((29_000, 1), (30_000, 1)):
-        asks.request("GET", "/fapi/v1/time", now_ms)
+        asks.request("GET", "/fapi/v1/time", now_ms, {})
         assert len(verdicts.found) == accused
 
 

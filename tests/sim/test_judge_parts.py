@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from gridops.domain.vocabulary import FsmState
+from gridops.sim.judge_requests import CONNECTS
 from gridops.sim.judge_trust import CLOCK_MS, HELD_BACK_MS, LEAVE_MS, READS_MS
 from tests.sim.tape import Tape, judged
 from tests.sim.test_judge_planted import _EFFECTS, _EVENT, _KIND, _RECORDS, Plant, clean, rows_with, write
@@ -41,7 +42,8 @@ def _without_writes(tape: Tape, first: int, last: int) -> None:
     """What would leave meanwhile says the same in other words; a mark takes its place."""
     for index in range(first, last):
         if tape.heard[index].kind == "write":
-            tape.heard[index] = replace(tape.heard[index], kind="request", said=("GET", "/", tape.heard[index].now_ms))
+            heard = tape.heard[index]
+            tape.heard[index] = replace(heard, kind="request", said=("GET", "/", heard.now_ms, {}))
 
 
 def _old_frames(tape: Tape, field: str, first: int, last: int) -> None:
@@ -296,8 +298,8 @@ def _clock_wrong_unmeasured(tape: Tape) -> None:
     """Every request is stamped off the venue's clock for over a minute, and no measurement says so."""
     first, last = _quoting(tape, CLOCK_MS + LEAVE_MS + HELD_BACK_MS + 12_000)
     for index in [each for each in tape.of("request") if first <= each < last]:
-        method, path, stamp_ms = tape.heard[index].said
-        tape.heard[index].said = (method, path, stamp_ms + 3_000)
+        method, path, stamp_ms, params = tape.heard[index].said
+        tape.heard[index].said = (method, path, stamp_ms + 3_000, params)
     tape.cut_after(last)
 
 
@@ -390,6 +392,28 @@ def _ledger_of_another_result(tape: Tape) -> None:
     tape.state.ledger.realised["USDT"] += Decimal("0.01")
 
 
+def _leaves_without_the_lease(tape: Tape) -> None:
+    """The lease is gone and the state does not know yet."""
+    index, _ = write(tape, "POST")
+    tape.heard[index].leads = False
+
+
+def _beats_without_the_lease(tape: Tape) -> None:
+    index = next(i for i in tape.of("write") if "countdown" in tape.heard[i].said[1])
+    tape.heard[index].leads = False
+
+
+def _asks_again_and_again(tape: Tape) -> None:
+    """Income is read eighty times within a second, by which the minute's weight is spent."""
+    index = next(i for i in tape.of("request") if tape.heard[i].said[1].endswith("/income"))
+    tape.heard[index:index] = [deepcopy(tape.heard[index]) for _ in range(80)]
+
+
+def _connects_again_and_again(tape: Tape) -> None:
+    index = tape.of("connect")[1]
+    tape.heard[index:index] = [deepcopy(tape.heard[index]) for _ in range(CONNECTS)]
+
+
 MORE: tuple[tuple[str, Plant], ...] = (
     ("I-01", _leaves_before_its_row),
     ("I-05", _one_place_too_many),
@@ -421,6 +445,10 @@ MORE: tuple[tuple[str, Plant], ...] = (
     ("I-22", _a_late_fill_earns_more),
     ("I-22", _ledger_of_another_result),
     ("I-22", _fee_of_two_trips_swapped_for_nothing),
+    ("I-25", _leaves_without_the_lease),
+    ("I-25", _beats_without_the_lease),
+    ("I-27", _asks_again_and_again),
+    ("I-27", _connects_again_and_again),
     ("I-30", _no_number),
     ("I-30", _fill_of_nothing),
     ("I-30", _boundless_price),

@@ -251,7 +251,7 @@ def _asks_while_banned(tape: Tape) -> None:
     )  # fmt: skip
     now_ms = tape.heard[told].now_ms + 10
     asked = replace(deepcopy(tape.heard[told]), kind="request", now_ms=now_ms)
-    asked.said = ("GET", "/fapi/v1/openOrders", now_ms)
+    asked.said = ("GET", "/fapi/v1/openOrders", now_ms, {"symbol": "BTCUSDT"})
     tape.heard.insert(told + 1, asked)
 
 

@@ -117,8 +117,8 @@ def _told_when_asked(stage: Stage) -> list[set[int]]:
     asked: list[set[int]] = []
     judged = stage.rest.on_request
 
-    def on_request(method: str, path: str, stamp_ms: int) -> None:
-        judged(method, path, stamp_ms)
+    def on_request(method: str, path: str, stamp_ms: int, params: dict[str, Any]) -> None:
+        judged(method, path, stamp_ms, params)
         if path.endswith("/userTrades"):
             asked.append(set(stage.judge.trades))
 
