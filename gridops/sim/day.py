@@ -116,6 +116,7 @@ class Day(Hands):
         requests.spec = self._spec
         requests.banned_until_ms = lambda: self.rest.banned_until_ms
         requests.hindered = self._hindered
+        self.judge.rows.exits.mute = lambda: self.process is None or self.process.still or self.disk.failing
         requests.leads = lambda: self.process is None or self.process.lease.held
 
     def _time(self) -> Scheduler:

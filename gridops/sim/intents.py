@@ -16,6 +16,8 @@ class Intents:
         self.placed: set[str] = set()
         self.amended: set[tuple[str, int, int]] = set()
         """(client id, price ticks, total lots)."""
+        self.newest: dict[str, tuple[int, int]] = {}
+        """Client id -> price ticks and total lots of the newest amend."""
         self.fills: dict[tuple[str, int], int] = {}
         """(symbol, trade id) -> lots."""
         self.filled: dict[str, int] = {}
@@ -45,3 +47,4 @@ class Intents:
                 self.placed.add(op.client_id)
             elif op.kind is OpKind.AMEND:
                 self.amended.add((op.client_id, op.price_ticks, op.lots))
+                self.newest[op.client_id] = (op.price_ticks, op.lots)

@@ -41,10 +41,27 @@ INVARIANTS = (
     _invariant("I-08", "filter legality", "each leg that leaves, against the venue's filters and marks"),
     _invariant("I-09", "bounded exposure", "each order the venue takes or amends, at every mark of the last 10 s"),
     _invariant("I-10", "gate monotonicity", "each leg that leaves"),
-    _invariant("I-11", "protection is not blocked", "each refusal in a row"),
-    _invariant("I-12", "reduce means reduce", "each leg that leaves and each fill of a reduce-only order"),
-    _invariant("I-13", "amend safety", "each amend that leaves, against the fills on the disk"),
-    _invariant("I-14", "kill completeness", "each mark after a kill, and the row that acknowledges it"),
+    _invariant(
+        "I-11",
+        "protection is not blocked",
+        "each refusal in a row; each mark of an emergency: an own order that does not go is named in time",
+    ),
+    _invariant(
+        "I-12",
+        "reduce means reduce",
+        "each leg that leaves, against every position held lately or told last, and each fill of a reduce-only order",
+    ),
+    _invariant(
+        "I-13",
+        "amend safety",
+        "each amend that leaves, against the fills on the disk; each place and amend in a row: one rung; each amend "
+        "the venue makes: the newest that was meant",
+    ),
+    _invariant(
+        "I-14",
+        "kill completeness",
+        "each mark after a kill, and the row that acknowledges it: flat by a read after the last own order",
+    ),
     _invariant("I-15", "no silent transitions", "each transition in a row: the chain of states and epochs"),
     _invariant(
         "I-16",

@@ -96,7 +96,9 @@ class Judge:
     @property
     def checks(self) -> int:
         """Single comparisons made so far, all parts together."""
-        return self._checks + self.rows.checks + self.rows.trips.checks + self.rows.trust.checks + self.asks.checks
+        rows = self.rows
+        parts = (rows, rows.trips, rows.trust, rows.exits, self.asks)
+        return self._checks + sum(part.checks for part in parts)
 
     @property
     def live_ids(self) -> set[str]:
@@ -131,6 +133,8 @@ class Judge:
         order = self._fold(source)
         if not order.ours:
             return
+        if source["X"] in _ENDED:
+            self.rows.exits.ended()
         if execution == "NEW":
             self._accepted(order)
         elif execution == "AMENDMENT":
@@ -153,7 +157,9 @@ class Judge:
         self._checks += 1
         state = self.state_now()
         hindered = state is None or self.asks.hindered()
-        self.rows.trust.at_mark(FsmState.INIT if state is None else state.fsm.state, hindered)
+        named = FsmState.INIT if state is None else state.fsm.state
+        self.rows.trust.at_mark(named, hindered)
+        self.rows.exits.at_mark(named, self.live_ids if named is FsmState.EMERGENCY and self.asks.leads() else ())
         if hindered:
             self.asks.hindered_now()
         if state is None or hindered:
@@ -186,6 +192,7 @@ class Judge:
     def on_request(self, method: str, path: str, stamp_ms: int, params: Mapping[str, Any]) -> None:
         """Any request leaves the process now, with the venue time it believes in."""
         self.asks.request(method, path, stamp_ms, params)
+        self.rows.exits.asked(path)
 
     def on_connect(self, sockets: int) -> None:
         """The process opens sockets."""
@@ -261,6 +268,7 @@ class Judge:
             self.asks.foreign(method, path, params, theirs)
         if method == "DELETE" or "countdown" in path:
             return
+        reduced: list[Mapping[str, Any]] = []
         for leg in params.get("batchOrders", [params]):
             self._checks += 2
             target = self.live.get(int(leg.get("orderId") or 0))
@@ -269,9 +277,13 @@ class Judge:
                 continue
             self._intended(method, leg, target)
             if method == "POST":
-                self._placing(leg)
+                if leg.get("reduceOnly") == "true":
+                    reduced.append(leg)
+                else:
+                    self._placing(leg)
             elif self._raises(leg):
                 self._may_increase("amend", leg)
+        self._reducing(reduced)
 
     # What must hold.
 
@@ -309,6 +321,7 @@ class Judge:
             source["T"], source["t"], order.sign, self._grid.price.exact(source["L"]), lots
         )
         before, self.position = self.position, self.position + order.sign * lots
+        self.rows.exits.moved(before)
         if order.reduce_only and (before * order.sign >= 0 or before * self.position < 0):
             self._say("I-12", f"reduce-only {_shown(order)} took the position from {before} to {self.position}")
 
@@ -329,6 +342,8 @@ class Judge:
     def _amended(self, order: Resting) -> None:
         if (order.client_id, order.price_ticks, order.lots) not in self.intents.amended:
             self._say("I-01", f"{_shown(order)} was amended and that intent is not on the disk")
+        elif (order.price_ticks, order.lots) != self.intents.newest[order.client_id]:
+            self._say("I-13", f"{_shown(order)} was amended by an older intent than the newest")
 
     def _one_per_level(self, order: Resting) -> None:
         side = [each for each in self.live.values() if each.ours and each.limit and each.sign == order.sign]
@@ -349,9 +364,19 @@ class Judge:
         if not known:
             self._say("I-01", f"{method} {dict(leg)} leaves and its intent is not on the disk")
 
+    def _reducing(self, legs: list[Mapping[str, Any]]) -> None:
+        """Reduce-only legs of one request, with what rests of that kind on their side; a repeated id counts once."""
+        named = {leg["newClientOrderId"] for leg in legs}
+        for side in sorted({leg["side"] for leg in legs}):
+            sign, lots = (1 if side == "BUY" else -1), 0
+            for leg in legs:
+                lots += self._grid.quantity.exact(leg["quantity"]) if leg["side"] == side else 0
+            for order in self.live.values():
+                if order.ours and order.reduce_only and order.sign == sign and order.client_id not in named:
+                    lots += order.lots - order.filled
+            self.rows.exits.reducing(sign, lots, self.position)
+
     def _placing(self, leg: Mapping[str, Any]) -> None:
-        if leg.get("reduceOnly") == "true":
-            return
         if leg.get("type") == "MARKET":
             self._say("I-12", f"market order {leg.get('newClientOrderId')} is written without reduce-only")
             return

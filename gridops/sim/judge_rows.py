@@ -17,6 +17,7 @@ from gridops.domain.vocabulary import (
     FsmEvent,
     FsmReason,
     FsmState,
+    OpKind,
     OrderState,
     OutboxReason,
     QueryKind,
@@ -26,6 +27,7 @@ from gridops.domain.vocabulary import (
 )
 from gridops.runtime import codec
 from gridops.runtime.ports_journal import JournalRow
+from gridops.sim.judge_exits import ExitJudge
 from gridops.sim.judge_trips import TripJudge
 from gridops.sim.judge_trust import TrustJudge
 from gridops.sim.violation import Verdicts
@@ -43,6 +45,8 @@ _READ = {
         records.Filled,
         records.Booked,
         records.ConditionEdge,
+        records.GridChanged,
+        records.Note,
     )
 }
 _EVENTS = {
@@ -67,7 +71,11 @@ _UNTRUE = (b'"NaN"', b'"Infinity"', b'"-Infinity"')
 _SUSPECT = re.compile(rb":-|:\d{16}")
 """A figure of a market view that is negative, or beyond any price, size or time."""
 _BEYOND = 10**15
+KEPT_PCT = 120
+"""Of a rung's size: an order is left as large as it is while it is that near to it."""
 _INCREASE = "increase"
+FLAT = "flat by a venue read"
+"""How a row that ends an emergency says what it ends by, unless an operator accepts what is left."""
 _NOT_FOR_PROTECTION = frozenset(
     [
         "armed",
@@ -135,10 +143,14 @@ class RowJudge:
         """Opening places that have not ended: client id -> symbol, side and price asked for."""
         self._sent: dict[int, tuple[str, int]] = {}
         """By operation: its intent, and the boot clock of the row that decided it, ns."""
+        self._symbol = ""
+        self._rung_lots = self._least_lots = 0
+        """Of a rung by the newest row that says so, and of a rest too small to be an order: it may join a rung."""
         self._incomes: set[tuple[str, str, str]] = set()
         self._confirmed: set[tuple[str, str, str]] = set()
         self.trips = TripJudge(verdicts)
         self.trust = TrustJudge(verdicts, now_ms)
+        self.exits = ExitJudge(verdicts, now_ms)
         self._levels = 0
         """Of a side, by the rules of the newest run; 0 = not said yet."""
         self.evidence_alert = False
@@ -201,6 +213,8 @@ class RowJudge:
                 self.trust.heard(event.up, self._boot_ns)
             case events.QueryReply() if event.ok:
                 self.trust.answered(event)
+                if event.kind is QueryKind.POSITIONS:
+                    self._position_read(event)
             case events.LeaseSeen():
                 self.trust.lease(event.held)
             case events.BudgetSeen() if event.banned:
@@ -225,7 +239,10 @@ class RowJudge:
         self._identity = (boot.account, boot.fingerprint, str(boot.live), boot.config_hash, boot.build)
         self._levels = boot.rules.grid.levels
         self.trust.booted(boot)
+        self.exits.booted()
+        self._symbol = boot.rules.symbols[0] if boot.rules.symbols else ""
         for each in boot.instruments[:1]:
+            self._least_lots = each.min_lots
             self.trips.unit, self.trips.asset, self.trips.order.instrument = each.unit, each.settle_asset, each
         if boot.armed and not self._bound:
             self._bound = self._identity
@@ -255,6 +272,7 @@ class RowJudge:
                 self.trips.closed(said)
             case records.Filled():
                 self.position_lots = said.position_lots
+                self.exits.told(said.position_lots)
                 self._fill(said.fill)
                 self._not_from_nothing(event, "a fill out of a failed read")
             case records.Booked():
@@ -263,6 +281,10 @@ class RowJudge:
                 self._not_from_nothing(event, "a booking out of a failed read")
             case records.ConditionEdge() if said.reason is FsmReason.EVIDENCE_FAILED:
                 self.evidence_alert = said.open
+            case records.GridChanged():
+                self._rung_lots = said.lots
+            case records.Note():
+                self.exits.noted(said.topic, said.detail)
 
     def _moved(self, move: records.Transition, ordered: set[str], header: events.Header) -> None:
         if move.from_state is not self.fsm:
@@ -280,6 +302,8 @@ class RowJudge:
             self.killed = True
         elif move.event is FsmEvent.ACK:
             self.killed = False
+            if move.detail == FLAT:
+                self.exits.flat()
             if self._venue.live_ids:
                 self._say("I-14", f"acknowledged while {sorted(self._venue.live_ids)[:3]} still rest")
 
@@ -319,6 +343,8 @@ class RowJudge:
 
     def _send(self, send: effects.Send) -> None:
         for op in send.ops:
+            if op.level and op.kind in (OpKind.PLACE, OpKind.AMEND):
+                self._one_rung(op)
             if op.kind.value != "place" or op.reduce_only:
                 continue
             # A level is its price here: the ladder numbers its rungs anew when it moves, orders in doubt included.
@@ -330,6 +356,16 @@ class RowJudge:
                 self._say("I-02", f"{op.client_id} was minted before")
             self._wanted[op.client_id] = asked
             self._one_per_level(op)
+
+    def _one_rung(self, op: effects.WireOp) -> None:
+        """What a level is meant to have left, its fills taken off, is what one rung may have."""
+        left = op.lots - (self._venue.booked_lots(op.client_id) if op.kind is OpKind.AMEND else 0)
+        if self._rung_lots and left > self._rung_lots * KEPT_PCT // 100 + self._least_lots:
+            self._say("I-13", f"{op.kind} leaves {op.client_id} {left} lots to fill, a rung has {self._rung_lots}")
+
+    def _position_read(self, reply: events.QueryReply) -> None:
+        self.exits.read()
+        self.exits.told(sum(each.lots for each in reply.positions if each.symbol == self._symbol))
 
     def _one_per_level(self, op: effects.WireOp) -> None:
         side = sum(there[1] is op.side for there in self._wanted.values())

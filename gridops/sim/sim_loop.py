@@ -140,6 +140,11 @@ class SimProcess(Turns):
     def frozen(self) -> bool:
         return self._frozen is not None
 
+    @property
+    def still(self) -> bool:
+        """Does nothing happen in it now?"""
+        return not self.alive or self._frozen is not None or self._finish is not None
+
     def deliver(self, action: Callable[[], None]) -> None:
         """Do something inside the process: now, when it is thawed, or never."""
         if not self.alive:

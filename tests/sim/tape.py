@@ -33,6 +33,7 @@ class Heard:
     """User stream, market: since when."""
     latched: bool = False
     leads: bool = True
+    mute: bool = False
     hindered: bool = False
     banned_until_ms: int = 0
 
@@ -101,6 +102,7 @@ class _Recorder(Judge):
                 blind_ms=blind,
                 latched=self.latched(),
                 leads=asks.leads(),
+                mute=self.rows.exits.mute(),
                 hindered=asks.hindered(),
                 banned_until_ms=asks.banned_until_ms(),
             )
@@ -164,7 +166,7 @@ def record(seed: int, hours: float = 0.3) -> Tape:
 
 def judged(tape: Tape) -> set[str]:
     """The invariants that this tape breaks."""
-    now = SimpleNamespace(ms=0, state=None, latched=False, hindered=False, leads=True, banned=0)
+    now = SimpleNamespace(ms=0, state=None, latched=False, hindered=False, leads=True, mute=False, banned=0)
     judge = Judge(tape.grid, tape.rules, TAG, lambda: now.ms)
     judge.verdicts.collecting = True
     judge.state_now = lambda: now.state
@@ -172,6 +174,7 @@ def judged(tape: Tape) -> set[str]:
     judge.asks.spec = lambda: tape.spec
     judge.asks.hindered = lambda: now.hindered
     judge.asks.leads = lambda: now.leads
+    judge.rows.exits.mute = lambda: now.mute
     judge.asks.banned_until_ms = lambda: now.banned
     told: dict[str, Callable[..., None]] = {
         "mark": judge.on_mark,
@@ -184,6 +187,7 @@ def judged(tape: Tape) -> set[str]:
         "evidence": judge.evidence_lost,
     }
     for each in tape.heard:
+        now.mute = each.mute
         now.ms, now.latched, now.hindered, now.leads, now.banned = (
             each.now_ms, each.latched, each.hindered, each.leads, each.banned_until_ms,
         )  # fmt: skip

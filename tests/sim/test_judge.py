@@ -1,23 +1,25 @@
 """Each invariant turns red on a defect planted for it: a judge that never convicts proves nothing."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from gridops.adapters import venue_orders
-from gridops.decide import permissions
-from gridops.domain.rules import HealthRules, RiskRules
-from gridops.domain.vocabulary import FsmState
-from gridops.runtime import act, observe_fills, truth
+from gridops.decide import permissions, sequence
+from gridops.domain.rules import HealthRules, RiskRules, SyncRules
+from gridops.domain.vocabulary import FsmState, OperatorCommand, OpKind
+from gridops.runtime import act, observe_fills, pages, truth
 from gridops.runtime.ports_journal import InputRow, Tail
 from gridops.sim.day import RULES, Day
 from gridops.sim.faults import CALM, FaultRates
 from gridops.sim.judge_requests import RequestJudge
 from gridops.sim.memory_journal import MemoryJournal
-from gridops.sim.rest_link import Ask, Done
+from gridops.sim.rest_link import Ask, Done, Refusal
 from gridops.sim.run import run_day
 from gridops.sim.scheduler import SECOND, LinkRates
+from gridops.sim.sim_loop import SimLease
 from gridops.sim.violation import Verdicts
 
 pytestmark = pytest.mark.simulation
@@ -198,6 +200,68 @@ def test_trust_that_never_comes_back() -> None:
         day.rules = _with(health=HealthRules(dwell_ms=10**9))
 
     assert broken(sulking, FaultRates(user_down=60), hours=0.1) == "I-17"
+
+
+def test_a_lease_that_is_gone_and_believed_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    def losing(day: Day) -> None:
+        def lose() -> None:
+            assert day.process is not None
+            day.process.lease.held = False
+
+        day.scheduler.at(60 * SECOND, lose)
+
+    monkeypatch.setattr(SimLease, "check", lambda _: True)
+    assert broken(losing, hours=0.1) == "I-25"
+
+
+def test_reads_that_never_rest() -> None:
+    def curious(day: Day) -> None:
+        day.rules = _with(sync=SyncRules(income_ms=200))
+
+    assert broken(curious, hours=0.1) == "I-27"
+
+
+@pytest.mark.parametrize(("told", "invariant"), [(True, ""), (False, "I-11")])
+def test_cancels_that_are_refused_in_an_emergency(monkeypatch: pytest.MonkeyPatch, told: bool, invariant: str) -> None:
+    """An operator who is told of the order acquits the engine."""
+
+    def refusing(day: Day) -> None:
+        def strike() -> None:
+            day.operator(OperatorCommand.KILL)
+            until_ms = day.clock.true_ms() + 40_000
+            refusal = Refusal(path="rder", method="DELETE", status=400, code=-1000, message="no", until_ms=until_ms)
+            day.rest.refusals.append(refusal)
+
+        day.scheduler.at(60 * SECOND, strike)
+        day.scheduler.at(100 * SECOND, lambda: day.rest.refusals.clear())
+
+    if not told:
+        monkeypatch.setattr(pages, "UNPROVEN_MS", 10**9)
+    assert broken(refusing, hours=0.1) == invariant
+
+
+def test_an_exit_larger_than_what_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    fields = venue_orders.fields
+
+    def larger(*given: Any) -> dict[str, Any]:
+        made = fields(*given)
+        if made.get("reduceOnly") == "true":
+            made["quantity"] = str(Decimal(made["quantity"]) * 10)
+        return made
+
+    monkeypatch.setattr(venue_orders, "fields", larger)
+    assert broken(as_it_is) == "I-12"
+
+
+def test_an_amend_that_adds_to_a_rung(monkeypatch: pytest.MonkeyPatch) -> None:
+    request = sequence._write_request
+
+    def adding(*given: Any) -> Any:
+        made = request(*given)
+        return replace(made, lots=made.lots * 2) if made.kind is OpKind.AMEND else made
+
+    monkeypatch.setattr(sequence, "_write_request", adding)
+    assert broken(as_it_is) == "I-13"
 
 
 def _with(**parts: Any) -> Any:
