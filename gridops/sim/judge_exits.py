@@ -33,6 +33,8 @@ class ExitJudge:
         self.checks = 0
         self.mute: Callable[[], bool] = lambda: False
         """Can no row come to the disk now, by no fault of the process?"""
+        self.barred = False
+        """Do the rows say that another instance writes? Then no order of ours is touched, and that is what is told."""
         self._held: deque[tuple[int, int]] = deque()
         """(last moment, lots) of positions given up."""
         self._told: deque[int] = deque(maxlen=TOLD)
@@ -58,7 +60,7 @@ class ExitJudge:
 
     def at_mark(self, state: FsmState, resting: Collection[str]) -> None:
         """In EMERGENCY an own order that does not go is named in time, or the ban that keeps it is."""
-        if state is not FsmState.EMERGENCY or not resting or self.mute():
+        if state is not FsmState.EMERGENCY or not resting or self.barred or self.mute():
             self._stuck.clear()
             return
         now_ms = self._now_ms()

@@ -281,6 +281,8 @@ class RowJudge:
                 self._not_from_nothing(event, "a booking out of a failed read")
             case records.ConditionEdge() if said.reason is FsmReason.EVIDENCE_FAILED:
                 self.evidence_alert = said.open
+            case records.ConditionEdge() if said.reason is FsmReason.FOREIGN_WRITER:
+                self.exits.barred = said.open
             case records.GridChanged():
                 self._rung_lots = said.lots
             case records.Note():

@@ -111,3 +111,15 @@ def test_a_defect_of_an_exit_or_an_amend_turns_its_own_invariant_red(name: str, 
     tape = clean().copy()
     plant(tape)
     assert judged(tape) == {name}
+
+
+def test_an_order_that_another_instance_keeps_from_us_need_not_be_named() -> None:
+    tape = clean().copy()
+    first, _ = _emergency(tape, ALERT_MS + LATE_MS + 2_000)
+    index = max(each for each in tape.of("row") if each < first)
+    body = tape.row(index)
+    edge = {"reason": "foreign_writer", "scope": "account", "open": True, "detail": "planted", "held_ms": 0}
+    body[_RECORDS].append(["ConditionEdge", edge])
+    tape.put_row(index, body)
+    _rests_unnamed_in_an_emergency(tape)
+    assert judged(tape) == set()
