@@ -71,8 +71,6 @@ _UNTRUE = (b'"NaN"', b'"Infinity"', b'"-Infinity"')
 _SUSPECT = re.compile(rb":-|:\d{16}")
 """A figure of a market view that is negative, or beyond any price, size or time."""
 _BEYOND = 10**15
-KEPT_PCT = 120
-"""Of a rung's size: an order is left as large as it is while it is that near to it."""
 _INCREASE = "increase"
 FLAT = "flat by a venue read"
 """How a row that ends an emergency says what it ends by, unless an operator accepts what is left."""
@@ -144,6 +142,8 @@ class RowJudge:
         self._sent: dict[int, tuple[str, int]] = {}
         """By operation: its intent, and the boot clock of the row that decided it, ns."""
         self._symbol = ""
+        self._kept_pct = 100
+        """Of a rung's size: an order is left as large as it is while it is that near to it."""
         self._rung_lots = self._least_lots = 0
         """Of a rung by the newest row that says so, and of a rest too small to be an order: it may join a rung."""
         self._incomes: set[tuple[str, str, str]] = set()
@@ -213,6 +213,7 @@ class RowJudge:
                 self.trust.heard(event.up, self._boot_ns)
             case events.QueryReply() if event.ok:
                 self.trust.answered(event)
+                self._least_lots = max([self._least_lots, *(each.min_lots for each in event.instruments)])
                 if event.kind is QueryKind.POSITIONS:
                     self._position_read(event)
             case events.LeaseSeen():
@@ -241,8 +242,9 @@ class RowJudge:
         self.trust.booted(boot)
         self.exits.booted()
         self._symbol = boot.rules.symbols[0] if boot.rules.symbols else ""
+        self._kept_pct = 100 + boot.rules.router.hold_lots_pct
         for each in boot.instruments[:1]:
-            self._least_lots = each.min_lots
+            self._least_lots = max(self._least_lots, each.min_lots)
             self.trips.unit, self.trips.asset, self.trips.order.instrument = each.unit, each.settle_asset, each
         if boot.armed and not self._bound:
             self._bound = self._identity
@@ -283,7 +285,7 @@ class RowJudge:
                 self.evidence_alert = said.open
             case records.ConditionEdge() if said.reason is FsmReason.FOREIGN_WRITER:
                 self.exits.barred = said.open
-            case records.GridChanged():
+            case records.GridChanged() if said.symbol == self._symbol:
                 self._rung_lots = said.lots
             case records.Note():
                 self.exits.noted(said.topic, said.detail)
@@ -345,7 +347,7 @@ class RowJudge:
 
     def _send(self, send: effects.Send) -> None:
         for op in send.ops:
-            if op.level and op.kind in (OpKind.PLACE, OpKind.AMEND):
+            if op.level and op.symbol == self._symbol and op.kind in (OpKind.PLACE, OpKind.AMEND):
                 self._one_rung(op)
             if op.kind.value != "place" or op.reduce_only:
                 continue
@@ -362,7 +364,7 @@ class RowJudge:
     def _one_rung(self, op: effects.WireOp) -> None:
         """What a level is meant to have left, its fills taken off, is what one rung may have."""
         left = op.lots - (self._venue.booked_lots(op.client_id) if op.kind is OpKind.AMEND else 0)
-        if self._rung_lots and left > self._rung_lots * KEPT_PCT // 100 + self._least_lots:
+        if self._rung_lots and left > self._rung_lots * self._kept_pct // 100 + self._least_lots:
             self._say("I-13", f"{op.kind} leaves {op.client_id} {left} lots to fill, a rung has {self._rung_lots}")
 
     def _position_read(self, reply: events.QueryReply) -> None:
