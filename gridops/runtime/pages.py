@@ -17,7 +17,8 @@ PAGE_MS = 60_000
 BLIND_MS = 60_000
 """A position nobody could read for this long is told with its size and the last liquidation distance."""
 UNPROVEN_MS = 10_000
-"""An order whose fate cannot be proven for this long, in a state that must end without orders, is named."""
+"""An order whose fate cannot be proven for this long, in a state that must end without orders, is named; in EMERGENCY
+whatever still rests or is still held as well, since the venue or a budget may refuse what would end it."""
 _BLINDING = (FsmState.DEGRADED, FsmState.EMERGENCY, FsmState.STOPPING)
 
 
@@ -63,6 +64,7 @@ def _pages(state: EngineState) -> Iterator[Page]:
             yield _blind(state, symbol)
         if exiting:
             yield from _unread(state, symbol)
+            yield from _still_open(state, symbol)
             for order in symbol.orders.values():
                 yield from _unproven(state, order)
     if exiting and open_symbols and state.now_ms < state.health.banned_until_ms:
@@ -106,8 +108,22 @@ def _unread(state: EngineState, symbol: SymbolState) -> Iterator[Page]:
     )
 
 
+def _still_open(state: EngineState, symbol: SymbolState) -> Iterator[Page]:
+    lots = max(abs(symbol.position_lots), abs(symbol.venue_lots))
+    if state.fsm.state is not FsmState.EMERGENCY or lots <= protect.kept_lots(state, symbol):
+        return
+    since_ms = protect.asking_since_ms(state)
+    yield Page(
+        key=f"open|{symbol.symbol}",
+        topic="position_open",
+        from_ms=since_ms + UNPROVEN_MS,
+        detail=f"{_held(symbol)}, still held {(state.now_ms - since_ms) // 1_000} s into EMERGENCY, {_distance(symbol)}",
+    )
+
+
 def _unproven(state: EngineState, order: Order) -> Iterator[Page]:
-    if order.state is not OrderState.UNKNOWN and order.pending is None:
+    doubtful = order.state is OrderState.UNKNOWN or order.pending is not None
+    if not doubtful and state.fsm.state is not FsmState.EMERGENCY:
         return
     # Not since the newest attempt: each new cancel would put off the page.
     sent_ms = order.created_ms + state.now_ms - state.venue_ms
@@ -116,5 +132,6 @@ def _unproven(state: EngineState, order: Order) -> Iterator[Page]:
         topic="order_unproven",
         from_ms=max(state.fsm.since_ms, sent_ms) + UNPROVEN_MS,
         detail=f"{order.symbol} {order.side} {order.remaining}@{order.price_ticks} {order.client_id}"
-        f" venue id {order.venue_id or 'unknown'}: nothing proves what became of it",
+        f" venue id {order.venue_id or 'unknown'}: "
+        + ("nothing proves what became of it" if doubtful else "it rests, and no cancel of it is under way"),
     )

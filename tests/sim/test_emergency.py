@@ -13,7 +13,7 @@ from gridops.domain.market import Signal
 from gridops.domain.rules import Rules
 from gridops.domain.vocabulary import FsmReason, FsmState, OnBreach, OperatorCommand, OrderState
 from gridops.sim.day import RULES, SETTINGS
-from gridops.sim.rest_link import Ask, Done, RestFaults
+from gridops.sim.rest_link import Ask, Done, Refusal, RestFaults
 from gridops.sim.scheduler import MS
 from tests.effort import FULL
 from tests.sim.stage import Stage, percentile
@@ -267,6 +267,32 @@ def test_orders_that_cannot_be_proven_are_named_once_a_minute() -> None:
     assert live and all(sum(client_id in detail for detail in named) == 1 for client_id in live)
     stage.rest.down = False
     stage.wait(lambda: stage.flat, 60, "flat once the venue answers")
+
+
+def test_orders_whose_cancels_no_budget_lets_leave_are_named_and_go_once_it_does() -> None:
+    stage = trading(9, 5)
+    stage.rest.used_weight = (2_400, stage.clock.true_ms() + 40_000)
+    stage.run_s(2)
+    at_ms = stage.kill()
+    stage.run_s(12)
+    live = {order.client_id for order in stage.judge.live.values() if order.ours}
+    named = [note.detail for at, note in stage.notes if at > at_ms and note.topic == "order_unproven"]
+    assert live and all(any(client_id in detail for detail in named) for client_id in live)
+    stage.wait(lambda: stage.flat, 90, "flat once the budget lets it")
+
+
+def test_a_position_whose_reductions_the_venue_refuses_is_paged_with_its_size() -> None:
+    stage = trading(9, 5)
+    until_ms = stage.clock.true_ms() + 20_000
+    stage.rest.refusals.append(
+        Refusal(path="rder", method="POST", status=400, code=-4131, message="too far", until_ms=until_ms)
+    )
+    at_ms = stage.kill()
+    stage.run_s(12)
+    held = stage.judge.position
+    (paged,) = [note.detail for at, note in stage.notes if at > at_ms and note.topic == "position_open"]
+    assert held and f" {held} lots" in paged
+    stage.wait(lambda: stage.flat, 90, "flat once it takes them")
 
 
 def test_a_blind_position_is_paged_every_minute_by_the_steps_own_deadline() -> None:
