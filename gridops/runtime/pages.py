@@ -113,11 +113,12 @@ def _still_open(state: EngineState, symbol: SymbolState) -> Iterator[Page]:
     if state.fsm.state is not FsmState.EMERGENCY or lots <= protect.kept_lots(state, symbol):
         return
     since_ms = protect.asking_since_ms(state)
+    for_s = (state.now_ms - since_ms) // 1_000
     yield Page(
         key=f"open|{symbol.symbol}",
         topic="position_open",
         from_ms=since_ms + UNPROVEN_MS,
-        detail=f"{_held(symbol)}, still held {(state.now_ms - since_ms) // 1_000} s into EMERGENCY, {_distance(symbol)}",
+        detail=f"{_held(symbol)}, still held after {for_s} s of EMERGENCY, {_distance(symbol)}",
     )
 
 

@@ -159,7 +159,8 @@ class Judge:
         hindered = state is None or self.asks.hindered()
         named = FsmState.INIT if state is None else state.fsm.state
         self.rows.trust.at_mark(named, hindered)
-        self.rows.exits.at_mark(named, self.live_ids if named is FsmState.EMERGENCY and self.asks.leads() else ())
+        leads = named is FsmState.EMERGENCY and self.asks.leads()
+        self.rows.exits.at_mark(named, self.live_ids if leads else (), self.position if leads else 0)
         if hindered:
             self.asks.hindered_now()
         if state is None or hindered:

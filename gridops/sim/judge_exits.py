@@ -21,6 +21,7 @@ LATE_MS = 8_000
 """From the moment an order should have been named to the row of it: a look, and what a machine may keep for a while."""
 SPOKEN_MS = 80_000
 """What lasts is said again each minute."""
+_POSITION = ("position_open", "position_unread", "position_blind")
 CLOCK_MS = 4_000
 """A read or an end may be stamped by a clock that was set so far off and not measured since."""
 
@@ -41,8 +42,12 @@ class ExitJudge:
         self._stuck: dict[str, int] = {}
         """Own orders at the venue in EMERGENCY, by client id: since when."""
         self._named: set[str] = set()
-        self._banned_ms = -SPOKEN_MS
-        """When the newest row said that a ban holds an exit up."""
+        self._banned_ms = self._open_ms = -SPOKEN_MS
+        """When the newest row said that a ban holds an exit up, and that a position is open still."""
+        self.flattens = False
+        """Does the emergency that the rows tell of end flat, and not below a cap?"""
+        self._held_since_ms: int | None = None
+        """In EMERGENCY a position is open: since when."""
         self._asked_ms = self._read_ms = self._ended_ms = 0
 
     # What the venue did.
@@ -58,13 +63,15 @@ class ExitJudge:
         """An own order is at the venue no more."""
         self._ended_ms = self._now_ms()
 
-    def at_mark(self, state: FsmState, resting: Collection[str]) -> None:
-        """In EMERGENCY an own order that does not go is named in time, or the ban that keeps it is."""
-        if state is not FsmState.EMERGENCY or not resting or self.barred or self.mute():
+    def at_mark(self, state: FsmState, resting: Collection[str], position: int) -> None:
+        """In EMERGENCY what does not go, order or position, is named in time, or the ban that keeps it is."""
+        if state is not FsmState.EMERGENCY or not (resting or position) or self.barred or self.mute():
             self._stuck.clear()
+            self._held_since_ms = None
             return
         now_ms = self._now_ms()
         self.checks += 1
+        self._still_held(now_ms, position)
         for client_id in [each for each in self._stuck if each not in resting]:
             del self._stuck[client_id]
         for client_id in resting:
@@ -72,6 +79,16 @@ class ExitJudge:
             told = client_id in self._named or now_ms - self._banned_ms < SPOKEN_MS
             if for_ms > ALERT_MS + LATE_MS and not told:
                 self._say("I-11", f"{client_id} rests {for_ms} ms into an emergency and no row names it")
+
+    def _still_held(self, now_ms: int, position: int) -> None:
+        if not position or not self.flattens:
+            self._held_since_ms = None
+            return
+        if self._held_since_ms is None:
+            self._held_since_ms = now_ms
+        for_ms = now_ms - self._held_since_ms
+        if for_ms > ALERT_MS + LATE_MS and now_ms - max(self._banned_ms, self._open_ms) >= SPOKEN_MS:
+            self._say("I-11", f"{position} lots are held {for_ms} ms into an emergency and no row says so")
 
     # What the disk says.
 
@@ -94,6 +111,8 @@ class ExitJudge:
             self._named.update(word for word in detail.split() if ids.owner(word) is not None)
         elif topic == "exit_banned":
             self._banned_ms = self._now_ms()
+        elif topic in _POSITION:
+            self._open_ms = self._now_ms()
 
     def flat(self) -> None:
         """A row says that the venue's own read showed the account flat."""

@@ -296,6 +296,8 @@ class RowJudge:
         if move.epoch < self._fsm_epoch:
             self._say("I-15", f"state epoch {move.epoch} follows {self._fsm_epoch}")
         self.fsm, self._fsm_epoch = move.to_state, move.epoch
+        if move.to_state is FsmState.EMERGENCY:
+            self.exits.flattens = move.reason is not FsmReason.EXPOSURE_CAP
         if move.to_state in _EVIDENT and (not move.bundle or move.bundle not in ordered):
             self._say("I-31", f"{move.from_state} -> {move.to_state} ordered no evidence")
         if move.to_state is FsmState.ACTIVE:

@@ -222,6 +222,26 @@ def test_reads_that_never_rest() -> None:
 
 
 @pytest.mark.parametrize(("told", "invariant"), [(True, ""), (False, "I-11")])
+def test_a_position_whose_reductions_are_refused(monkeypatch: pytest.MonkeyPatch, told: bool, invariant: str) -> None:
+    """The orders go; what is held does not, and an operator has to hear of it."""
+
+    def refusing(day: Day) -> None:
+        def strike() -> None:
+            assert day.judge.position, "nothing to close"
+            until_ms = day.clock.true_ms() + 40_000
+            day.rest.refusals.append(
+                Refusal(path="rder", method="POST", status=400, code=-4131, message="no", until_ms=until_ms)
+            )
+            day.operator(OperatorCommand.KILL)
+
+        day.scheduler.at(80 * SECOND, strike)
+
+    if not told:
+        monkeypatch.setattr(pages, "_still_open", lambda *_: iter(()))
+    assert broken(refusing, hours=0.05) == invariant
+
+
+@pytest.mark.parametrize(("told", "invariant"), [(True, ""), (False, "I-11")])
 def test_cancels_that_are_refused_in_an_emergency(monkeypatch: pytest.MonkeyPatch, told: bool, invariant: str) -> None:
     """An operator who is told of the order acquits the engine."""
 
