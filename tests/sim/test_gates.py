@@ -166,6 +166,7 @@ def played(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> tuple[Asker, set[str]
     stage = Watched(SEED, rules=scene.rules)
     stage.judge._one_per_level = lambda order: None  # type: ignore[method-assign]
     stage.judge.rows._one_per_level = lambda op: None  # type: ignore[method-assign]
+    stage.judge._reducing = lambda legs: None  # type: ignore[method-assign]
     try:
         stage.begin()
         scene.prepare(stage)
