@@ -44,7 +44,7 @@ INVARIANTS = (
     _invariant(
         "I-11",
         "protection is not blocked",
-        "each refusal in a row; each mark of an emergency: an own order that does not go is named in time",
+        "each refusal in a row; each mark of an emergency: an order or a position that does not go is named in time",
     ),
     _invariant(
         "I-12",

@@ -63,6 +63,19 @@ class Tape:
     def of(self, kind: str) -> list[int]:
         return [index for index, each in enumerate(self.heard) if each.kind == kind]
 
+    def lasting(self, for_ms: int, fits: Callable[[Heard], bool]) -> tuple[int, int]:
+        """The first two marks that far apart with only such marks in between."""
+        since: int | None = None
+        for index in self.of("mark"):
+            heard = self.heard[index]
+            if not fits(heard):
+                since = None
+            elif since is None:
+                since = index
+            elif heard.now_ms - self.heard[since].now_ms >= for_ms:
+                return since, index
+        raise AssertionError(f"nothing of that kind lasts for {for_ms} ms")
+
     def row(self, index: int) -> Any:
         """A row's body, as lists that can be changed: header, kind, event, records, effects."""
         return msgspec.json.decode(self.heard[index].said[0].body)

@@ -25,16 +25,7 @@ def _amends(tape: Tape) -> list[tuple[int, Any]]:
 
 def _emergency(tape: Tape, for_ms: int) -> tuple[int, int]:
     """Two marks that far apart, between which it was in EMERGENCY and could tell of it."""
-    since = None
-    for index in tape.of("mark"):
-        heard = tape.heard[index]
-        if heard.state is not FsmState.EMERGENCY or heard.mute:
-            since = None
-        elif since is None:
-            since = index
-        elif heard.now_ms - tape.heard[since].now_ms >= for_ms:
-            return since, index
-    raise AssertionError(f"never in EMERGENCY for {for_ms} ms")
+    return tape.lasting(for_ms, lambda heard: heard.state is FsmState.EMERGENCY and not heard.mute)
 
 
 def _rests_unnamed_in_an_emergency(tape: Tape) -> None:

@@ -26,16 +26,7 @@ def _of_kind(tape: Tape, kind: str) -> Iterator[tuple[int, Any]]:
 
 def _quoting(tape: Tape, for_ms: int) -> tuple[int, int]:
     """Two marks that far apart, between which it was ACTIVE and nothing stood in its way."""
-    since = None
-    for index in tape.of("mark"):
-        heard = tape.heard[index]
-        if heard.state is not FsmState.ACTIVE or heard.hindered:
-            since = None
-        elif since is None:
-            since = index
-        elif heard.now_ms - tape.heard[since].now_ms >= for_ms:
-            return since, index
-    raise AssertionError(f"never ACTIVE for {for_ms} ms")
+    return tape.lasting(for_ms, lambda heard: heard.state is FsmState.ACTIVE and not heard.hindered)
 
 
 def _without_writes(tape: Tape, first: int, last: int) -> None:
