@@ -12,6 +12,14 @@ LARGE_BYTES = 128 * 1_024
 """glibc's own threshold at its start; it would grow with each larger block that is freed."""
 
 
+def give_back() -> None:
+    """Return whole free pages inside the heap too: one long-lived block at its end would keep all below it."""
+    import ctypes
+
+    with suppress(AttributeError, OSError):
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 def one_arena() -> None:
     """Serve all threads from one arena, and large blocks from pages of their own, which are given back when freed.
 
