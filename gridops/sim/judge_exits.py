@@ -81,7 +81,9 @@ class ExitJudge:
                 self._say("I-11", f"{client_id} rests {for_ms} ms into an emergency and no row names it")
 
     def _still_held(self, now_ms: int, position: int) -> None:
-        if not position or not self.flattens:
+        known = bool(self._told) and self._told[-1] != 0
+        if not position or not known or not self.flattens:
+            # What another hand opened while no stream told of it is known by the next read, which comes in its time.
             self._held_since_ms = None
             return
         if self._held_since_ms is None:
