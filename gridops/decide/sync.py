@@ -65,6 +65,10 @@ class Asking:
     since_ms: int
 
 
+_TOLD_ENDS = (OrderState.CANCELED, OrderState.EXPIRED)
+"""Ends that only the venue's own word makes; an absence that was proven is FAILED."""
+
+
 @dataclass(slots=True)
 class SyncState:
     """Cadence and confirmation memory. Times on the boot clock, ms; 0 = never."""
@@ -269,9 +273,12 @@ def judge_orders(
 
 
 def _rests_after_all(ended: Order, seen: VenueOrder, before_ms: int) -> bool:
-    """Listed though it had ended before. One whose lots its own trades have filled cannot rest: the list is old."""
+    """Listed though it had ended before. The list is old when it tells of a time before the end that the venue told,
+    or of an order whose lots its own trades have filled: neither can rest again.
+    """
     filled = ended.state is OrderState.FILLED and seen.lots <= ended.filled_lots
-    return ended.updated_ms < before_ms and not filled
+    gone = ended.state in _TOLD_ENDS and seen.updated_ms <= ended.updated_ms
+    return ended.updated_ms < before_ms and not filled and not gone
 
 
 def position_within(venue_lots: int, asked: Asked) -> bool:
