@@ -8,12 +8,13 @@ from gridops.decide.health import stop_deadline_ms
 from gridops.decide.levels import frozen_symbols
 from gridops.decide.route_context import RouteContext
 from gridops.decide.router import route
+from gridops.decide.sync import slot
 from gridops.domain.effects import Finish
 from gridops.domain.evidence_ref import EvidenceMode, EvidenceStatus
 from gridops.domain.orders import Order
 from gridops.domain.plan import Choice, Op, Plan, Request, Target
 from gridops.domain.records import GridChanged, RegimeChanged
-from gridops.domain.vocabulary import FsmReason, FsmState, RouterReason, Severity, StopMode
+from gridops.domain.vocabulary import FsmReason, FsmState, QueryKind, RouterReason, Severity, StopMode
 from gridops.runtime import commit, facts, gate_views, protect, standing
 from gridops.runtime.out import Out
 from gridops.runtime.state import EngineState, SymbolState
@@ -21,6 +22,8 @@ from gridops.runtime.state import EngineState, SymbolState
 Planner = Callable[[Sequence[Target], Sequence[Order], RouteContext], Plan]
 """From the ladder and the working orders to a plan. The product has one; comparisons put others in its place."""
 RESIZE_MS = 10_000
+MONEY_WITHIN_MS = 2_000
+"""A stop waits so long for funding or a transfer that was told and is not booked yet."""
 _QUOTING = (FsmState.ACTIVE, FsmState.THROTTLED)
 _PLANNING = frozenset({*_QUOTING, FsmState.READY, FsmState.PAUSED})
 _STOPPING, _EMERGENCY = FsmState.STOPPING, FsmState.EMERGENCY
@@ -329,9 +332,17 @@ def _stop_done(state: EngineState) -> bool:
     disarmed = all(not memory.maybe_armed for memory in state.deadman.values())
     if mode is StopMode.LEAVE:
         return disarmed or not state.rules.deadman.enabled
-    if not protect.proven_terminal(state) or not disarmed:
+    if not protect.proven_terminal(state) or not disarmed or _money_owed(state):
         return False
     return mode is StopMode.CANCEL or protect.all_flat(state)
+
+
+def _money_owed(state: EngineState) -> bool:
+    """Has a read of the money still to come, which an account update or a fill asked for? Waited for in reason."""
+    if state.now_ms >= state.fsm.since_ms + MONEY_WITHIN_MS:
+        return False
+    under_way = any(asked.kind is QueryKind.INCOME for asked in state.sync.asked.values())
+    return under_way or slot(QueryKind.INCOME, "") in state.sync.wanted
 
 
 def _plans(state: EngineState) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 from gridops.domain.effects import Finish, Query, Send, WireOp
-from gridops.domain.events import LoopReport, OperatorInput, StopSignal, Woke
+from gridops.domain.events import AccountReport, LoopReport, OperatorInput, StopSignal, Woke
 from gridops.domain.records import Filled, OrderMoved, Sent, Transition
 from gridops.domain.vocabulary import (
     FsmReason,
@@ -20,6 +20,7 @@ from gridops.domain.vocabulary import (
     VenueCode,
     WriteOutcome,
 )
+from gridops.runtime import act
 from gridops.runtime.step import Step
 from tests.runtime.engine_kit import SYMBOL, Desk, stop_rules
 
@@ -199,6 +200,19 @@ def test_each_stop_mode_leaves_what_it_promises(mode: StopMode) -> None:
     assert (desk.position == 0) is (mode is StopMode.FLATTEN)
     beats = [op.countdown_ms for op in desk.sent if op.kind is OpKind.DEADMAN]
     assert beats[-1] == 0, "disarmed last"
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_a_stop_books_the_funding_that_it_was_just_told_of_or_waits_for_it_in_reason(answers: bool) -> None:
+    desk = Desk(stop_rules(StopMode.CANCEL))
+    desk.up()
+    desk.feed(AccountReport(reason="FUNDING_FEE", balances=(), positions=(), event_ms=desk.venue_ms), after_ms=10)
+    told_ms = desk.state.now_ms
+    if not answers:
+        desk.state.sync.wanted["income|"] = 10**15
+    assert _stop(desk).clean
+    assert (desk.state.sync.last_ok.get("income|", 0) > told_ms) is answers
+    assert (desk.state.now_ms - told_ms < act.MONEY_WITHIN_MS) is answers
 
 
 def _stop(desk: Desk) -> Finish:

@@ -49,4 +49,5 @@ __all__ = [
 
 def assert_truth(bench: Bench, name: str = SYMBOL) -> None:
     """Journal and venue tell one story. For a stopped engine: nothing may move while they are compared."""
-    assert differences(bench, name) == []
+    found = differences(bench, name)
+    assert found == [], found
