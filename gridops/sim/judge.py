@@ -176,15 +176,15 @@ class Judge:
         if blind > LEAVE_MS and state.fsm.state in OPENING:
             self._say("I-16", f"{state.fsm.state} {blind} ms after a stream should have been missed")
         lost = self._evidence_lost_ms
-        if self.rows.evidence_alert:
-            self._evidence_lost_ms = None
+        if self.rows.evidence_alert or self.rows.evidence_told:
+            self._evidence_lost_ms, self.rows.evidence_told = None, False
         elif lost is not None and now_ms - lost > ALERT_MS:
             self._say("I-31", f"a bundle was lost {now_ms - lost} ms ago and no condition says so")
 
     def evidence_lost(self) -> None:
         """A bundle could not be written, and the process has been told."""
         if self._evidence_lost_ms is None:
-            self._evidence_lost_ms = self._now_ms()
+            self._evidence_lost_ms, self.rows.evidence_told = self._now_ms(), False
 
     def evidence_over(self) -> None:
         """Bundles can be written again, or the process that was told is gone."""

@@ -154,6 +154,8 @@ class RowJudge:
         self._levels = 0
         """Of a side, by the rules of the newest run; 0 = not said yet."""
         self.evidence_alert = False
+        self.evidence_told = False
+        """Since the judge took note last: the condition may close again before the next mark."""
         """Does the journal say that evidence cannot be written?"""
 
     def read(self, row: JournalRow) -> None:
@@ -283,6 +285,7 @@ class RowJudge:
                 self._not_from_nothing(event, "a booking out of a failed read")
             case records.ConditionEdge() if said.reason is FsmReason.EVIDENCE_FAILED:
                 self.evidence_alert = said.open
+                self.evidence_told |= said.open
             case records.ConditionEdge() if said.reason is FsmReason.FOREIGN_WRITER:
                 self.exits.barred = said.open
             case records.GridChanged() if said.symbol == self._symbol:
