@@ -154,9 +154,9 @@ class RowJudge:
         self._levels = 0
         """Of a side, by the rules of the newest run; 0 = not said yet."""
         self.evidence_alert = False
-        self.evidence_told = False
-        """Since the judge took note last: the condition may close again before the next mark."""
         """Does the journal say that evidence cannot be written?"""
+        self.evidence_told = False
+        """Has it said so since the judge took note last? The condition may close again before the next mark."""
 
     def read(self, row: JournalRow) -> None:
         """One row reached the disk."""
