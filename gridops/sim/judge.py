@@ -182,8 +182,8 @@ class Judge:
             self._say("I-31", f"a bundle was lost {now_ms - lost} ms ago and no condition says so")
 
     def evidence_lost(self) -> None:
-        """A bundle could not be written, and the process has been told."""
-        if self._evidence_lost_ms is None:
+        """A bundle could not be written, and the process was told; while the condition is open, an operator was too."""
+        if self._evidence_lost_ms is None and not self.rows.evidence_alert:
             self._evidence_lost_ms, self.rows.evidence_told = self._now_ms(), False
 
     def evidence_over(self) -> None:

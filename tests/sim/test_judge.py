@@ -53,6 +53,7 @@ def test_a_calm_run_without_a_defect_is_acquitted_and_did_trade() -> None:
         (7009096, "user_silent#1,kill#1,foreign_order#1"),
         # Told of a lost bundle just before it froze; the condition had closed again when it was looked at next.
         (8001023, "disk_no_evidence#1,kill#1,freeze#1"),
+        (8001023, "disk_no_evidence#1,market_down#1,kill#1,freeze#1"),
     ],
 )
 def test_who_stood_still_or_could_not_know_is_not_accused(seed: int, faults: str) -> None:
