@@ -8,11 +8,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from gridops.domain.effects import Answer
+from gridops.runtime.outbox import SILENT_MS
 from gridops.runtime.ports import Clock
 from gridops.runtime.ports_journal import Token
-
-HEARD_WITHIN_MS = 1_500
-"""An answer waits that long for word of its commit; whoever asked gives up after five seconds."""
 
 
 class Answers:
@@ -20,33 +18,34 @@ class Answers:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._waiting: dict[int, tuple[int, Answer]] = {}
-        """Row -> when its answer was given, and the answer."""
+        self._waiting: dict[int, tuple[int, list[Answer]]] = {}
+        """Row -> when its answers were given, and the answers: one read may end several requests."""
         self.tell: Callable[[Answer], None] = lambda _: None
 
     def submit(self, answer: Answer, token: Token) -> None:
         """Take the answer that was given in the row of `token`."""
-        self._waiting[token.seq] = (self._clock.boot_ns(), answer)
+        self._waiting.setdefault(token.seq, (self._clock.boot_ns(), []))[1].append(answer)
         if token.done():
             self.committed(token)
 
     def committed(self, token: Token) -> None:
         """A row's fate is known."""
-        held = self._waiting.pop(token.seq, None)
-        if held is not None:
-            self.tell(held[1] if token.error is None else _doubtful(held[1], str(token.error)))
+        self._tell(token.seq, None if token.error is None else str(token.error) or type(token.error).__name__)
 
-    def look(self) -> None:
-        """Tell what has waited too long."""
-        if not self._waiting:
-            return
-        limit_ns = self._clock.boot_ns() - HEARD_WITHIN_MS * 1_000_000
+    def disk_silent(self) -> None:
+        """Tell what has waited as long as the outbox waits; whoever asked gives up after five seconds."""
+        limit_ns = self._clock.boot_ns() - SILENT_MS * 1_000_000
         for seq in [seq for seq, (given_ns, _) in self._waiting.items() if given_ns <= limit_ns]:
-            self.tell(_doubtful(self._waiting.pop(seq)[1], f"no word of a commit for {HEARD_WITHIN_MS} ms"))
+            self._tell(seq, f"no word of a commit for {SILENT_MS} ms")
 
     @property
     def waiting(self) -> int:
         return len(self._waiting)
+
+    def _tell(self, seq: int, doubt: str | None) -> None:
+        _, answers = self._waiting.pop(seq, (0, []))
+        for answer in answers:
+            self.tell(answer if doubt is None else _doubtful(answer, doubt))
 
 
 def _doubtful(answer: Answer, why: str) -> Answer:

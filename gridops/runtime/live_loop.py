@@ -106,4 +106,4 @@ class LiveLoop(Turns):
             task.cancel()
         while self._answers.waiting:
             await asyncio.sleep(ANSWER_POLL_S)
-            self._answers.look()
+            self._answers.disk_silent()

@@ -94,7 +94,6 @@ class Turns:
     def consume(self) -> None:
         """Take every queued input, then the engine's own deadline if it has passed."""
         self._check_lease()
-        self._answers.look()
         while self._queue and self._finish is None:
             self._notice_stall()
             self._turn(*self._queue.popleft())
@@ -143,6 +142,7 @@ class Turns:
         silent_ms = (now_ns - max(oldest_ns, since_ns)) // 1_000_000
         if silent_ms >= SILENT_MS:
             self.outbox.disk_silent(TimeoutError(f"no word of a commit for {silent_ms} ms"), self.engine.state)
+            self._answers.disk_silent()
         if silent_ms >= JOURNAL_SILENT_MS:
             self._journal_said(False, f"no word of a commit for {silent_ms} ms")
 
