@@ -5,8 +5,8 @@ import json
 import os
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -202,13 +202,21 @@ def test_a_bundle_on_its_way_into_the_index_is_no_finding(root: Path, alone: boo
 
 
 def test_a_root_that_is_written_to_is_sound_at_every_look(root: Path) -> None:
-    writer = threading.Thread(target=lambda: deque(map(write, [root] * 60, range(6, 66))))
+    enough = threading.Event()
+
+    def keep_writing() -> None:
+        for seq in count(6):
+            if enough.is_set():
+                return
+            write(root, seq)
+
+    writer = threading.Thread(target=keep_writing)
     writer.start()
-    looks = []
-    while writer.is_alive():
-        looks.append(verify(root))
-    assert len(looks) > 5 and [each.findings for each in looks if not each.ok] == []
-    assert verify(root).bundles == 66
+    looks = [verify(root) for _ in range(20)]
+    enough.set()
+    writer.join()
+    assert [each.findings for each in looks if not each.ok] == []
+    assert verify(root).bundles > 6
 
 
 def test_huge_files_are_not_read(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
