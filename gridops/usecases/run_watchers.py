@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import gc
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -78,7 +79,20 @@ async def memory(every_s: float = COLLECT_S) -> None:
     while True:
         await asyncio.sleep(every_s)
         gc.collect()
+        _forget_lookups()
         allocator.give_back()
+
+
+def _forget_lookups() -> None:
+    """Empty the interpreter's cache of attribute lookups.
+
+    It holds each name until another takes its place, and ccxt makes a new one for each request
+    (`getattr(session, method.lower())`): 4,096 of them in the end, each in a page that others have left.
+    """
+    if sys.version_info >= (3, 13):
+        sys._clear_internal_caches()
+    else:
+        sys._clear_type_cache()
 
 
 async def show(state: Callable[[], EngineState], on_progress: OnProgress) -> None:

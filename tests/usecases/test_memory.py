@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gc
+import sys
 from collections.abc import Iterator
 from weakref import ref
 
@@ -54,3 +55,18 @@ async def test_closed_connections_are_given_back() -> None:
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(run_watchers.memory(0.001), 0.1)
     assert [each() for each in closed] == [None] * CONNECTIONS
+
+
+async def test_names_that_were_looked_up_are_not_kept() -> None:
+    """ccxt asks its session for `method.lower()`: each request makes the name anew."""
+    names = ["".join(("never", "_", str(number))) for number in range(200)]
+    before = _held(names)
+    assert not any(hasattr(asyncio.get_running_loop(), each) for each in names)
+    assert _held(names) > before, "a lookup does not keep its name any more: nor is the watcher needed for it"
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(run_watchers.memory(0.001), 0.1)
+    assert _held(names) == before
+
+
+def _held(names: list[str]) -> int:
+    return sum(map(sys.getrefcount, names))
