@@ -11,14 +11,14 @@ Operations that wait (`after`) need not be stored: once the facts they wait for 
 from collections.abc import Sequence
 
 from gridops.decide.costs import FREE, amend_cost, cost_of, queue_cbps
-from gridops.decide.pairing import pair_up
+from gridops.decide.pairing import Pairing, pair_up
 from gridops.decide.route_context import RouteContext
 from gridops.decide.router_rules import Case, Limits, Rule, judge, settled_rules, shape
 from gridops.decide.sequence import Exposure, Move, Schedule, make_move, schedule
-from gridops.decide.words import AMEND, CANCEL_REPLACE, NOOP, OPEN, PARTIAL, SELL, UNKNOWN
+from gridops.decide.words import AMEND, BUY, CANCEL_REPLACE, NOOP, OPEN, PARTIAL, SELL, UNKNOWN
 from gridops.domain.orders import Order
 from gridops.domain.plan import Choice, Plan, Target
-from gridops.domain.vocabulary import TERMINAL, Decision, RouterReason
+from gridops.domain.vocabulary import TERMINAL, Decision, RouterReason, Side
 
 __all__ = ["RouteContext", "route"]
 
@@ -85,10 +85,7 @@ def _decide(targets: Sequence[Target], live: list[Order], exposure: Exposure, dr
     swept = [] if ctx.sweep is None else [order for order in live if order.level != 0]
     pairing = pair_up(targets, live if ctx.sweep is None else [order for order in live if order.level == 0], ctx)
     pairing.orders += swept
-    excess = (
-        exposure.reduce_only[0] > exposure.reducible[0],
-        exposure.reduce_only[1] > exposure.reducible[1],
-    )
+    excess = (_exceeds(BUY, pairing, exposure, ctx), _exceeds(SELL, pairing, exposure, ctx))
     plain = ctx.sweep is None and ctx.allow_increase and not ctx.orphans and not any(excess)
     limits, settled = Limits(ctx), None
     for target, order in pairing.pairs:
@@ -104,6 +101,22 @@ def _decide(targets: Sequence[Target], live: list[Order], exposure: Exposure, dr
         _judge(Case(ctx, target, None, limits=limits), draft)
     for order in pairing.orders:
         _judge(Case(ctx, None, order, limits=limits), draft)
+
+
+def _exceeds(side: Side, pairing: Pairing, exposure: Exposure, ctx: RouteContext) -> bool:
+    """Do the reduce-only orders of a side exceed what may be reduced, or leave too little for a rung still to come?
+
+    An order kept with a lot more than its rung wants would otherwise keep the next rung away for good.
+    """
+    index = side is SELL
+    if exposure.reduce_only[index] > exposure.reducible[index]:
+        return True
+    waiting = [*pairing.targets, *(target for target, _ in pairing.crossed)]
+    missing = sum(t.lots for t in waiting if t.reduce_only and t.side is side and t.wait_until_ms <= ctx.now_ms)
+    if not missing:
+        return False
+    held = sum(order.remaining for _, order in pairing.pairs if order.reduce_only and order.side is side)
+    return held + missing > exposure.reducible[index]
 
 
 def _keep(target: Target, order: Order, draft: _Draft, ctx: RouteContext) -> bool | None:
