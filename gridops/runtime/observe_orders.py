@@ -254,6 +254,8 @@ def _refused(state: EngineState, symbol: SymbolState, order: Order, kind: str, r
     detail = f"{reply.code} {reply.number}".strip()
     if reply.outcome is WriteOutcome.REFUSED:
         _remember_refusal(state, symbol, order, kind, reply)
+    elif kind != OpKind.CANCEL and order.level:
+        _remember_denial(state, symbol, order)
     if order.state in TERMINAL:
         order.pending = None
         return
@@ -278,8 +280,9 @@ def _refused(state: EngineState, symbol: SymbolState, order: Order, kind: str, r
         sync.want(state.sync, QueryKind.OPEN_ORDERS, order.symbol, state.now_ms)
     elif order.pending is None or not _answers(order, reply):
         return
-    elif kind == OpKind.CANCEL and reply.outcome is WriteOutcome.REFUSED:
-        # Repeated at once it would only meet the same overload, and eat the budget that protection lives on.
+    elif kind == OpKind.CANCEL:
+        # Repeated at once it would only meet the same overload, or be denied again, and eat the budget that protection
+        # lives on.
         order.pending.refused = True
         symbol.cancel_again_ms = symbol.cancel_again_ms or state.venue_ms + protect.CANCEL_REFUSED_MS
     else:
@@ -313,6 +316,24 @@ def _remember_refusal(state: EngineState, symbol: SymbolState, order: Order, kin
         # A refused amend leaves its order where it is: a pause would have the rung wait and its order taken off.
         wait = state.venue_ms + state.rules.grid.refill_delay_ms
         symbol.refill_until[order.level] = max(symbol.refill_until.get(order.level, 0), wait)
+
+
+MOST_DOUBLED = 5
+"""A denied level waits 8 s at the most, with the router's usual quarter of a second after the first."""
+
+
+def _remember_denial(state: EngineState, symbol: SymbolState, order: Order) -> None:
+    """What our own last hop held back it would hold back again: wait, twice as long after each in a row.
+
+    A kill latch that another hand left is known to the last hop alone; without a pause each denial would lead to the
+    next place at once, until the order budget is used up by orders that never left.
+    """
+    key = f"{order.level}|{order.side}"
+    number, count, probe_ms = symbol.refused.get(key, (0, 0, 0))
+    count = count + 1 if not number else 1
+    wait_ms = state.rules.router.refused_wait_ms << min(count - 1, MOST_DOUBLED)
+    if probe_ms < state.venue_ms + wait_ms:
+        symbol.refused[key] = (0, count, state.venue_ms + wait_ms)
 
 
 def on_order_read(

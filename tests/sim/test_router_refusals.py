@@ -5,6 +5,7 @@ nothing, equal refusals become one probe a minute, and once the refusals end the
 """
 
 from collections import Counter
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -172,3 +173,19 @@ def test_an_order_the_venue_will_not_amend_any_more_is_replaced() -> None:
     assert {fates(day)[name]["status"] for name in replaced} <= {"CANCELED", "FILLED"}
     assert max(Counter(each.client_id for each in said).values()) == 1
     judge_final(day, watched)
+
+
+def test_a_latch_that_another_hand_left_has_no_place_tried_again_and_again() -> None:
+    """Only the last hop knows of it: orders that never leave may not use up the budget of those that will."""
+    seen = Refused(0)
+    day = Day(40_000, hours=0.04, faults=CALM, market="light:40000", rules=RESTLESS, planner=seen)
+    day.disk.on_row.append(seen.on_row)
+    for at_s, latched in ((FROM_S, True), (FROM_S + 30, False)):
+        day.scheduler.at(at_s * SECOND, partial(setattr, day.latch, "latched", latched))
+    day.run()
+    day.close()
+    held = [each for each in seen.wrote if each.outcome is WriteOutcome.DENIED]
+    levels = {each.level for _, each in seen.sent}
+    assert held and {each.kind for each in held} <= {OpKind.PLACE, OpKind.AMEND}
+    assert len(held) <= 12 * len(levels), f"{len(held)} of {len(levels)} levels in 30 s"
+    judge_final(day, seen)
