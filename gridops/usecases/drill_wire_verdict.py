@@ -23,6 +23,8 @@ from gridops.venue.handle import VenueHandle
 
 _LOOPBACK = {"0100007F", "00000000000000000000000001000000", "0000000000000000FFFF00000100007F"}
 _LISTENS = "0A"
+CLOCKS_MS = 10
+"""So far apart may the venue's clock and ours be read on one machine."""
 
 
 @record
@@ -136,12 +138,28 @@ def _books(fact: Fact, _: Mapping[str, Any]) -> Check:
 def _no_increase(fact: Fact, args: Mapping[str, Any]) -> Check:
     assert fact.bench is not None
     since = fact.at_ms(args["since"]) + int(args["grace_s"] * 1_000)
-    until = fact.at_ms(args["until"]) if args["until"] else 1 << 62
+    until = _cue_ms(fact, args["until"], since) if args["until"] else 1 << 62
     ahead_ms = int(fact.bench.truth()["now_ms"]) - int(time.time() * 1_000)
     raised = increases(fact.bench, fact.bench.requests(0))
     late = [each for each in raised if since <= each["at_ms"] - ahead_ms < until]
     says = f"nothing that raises risk arrives from {args['since']} + {args['grace_s']:g} s on: {len(late)} requests did"
     return Check(ok=not late, says=says)
+
+
+def _cue_ms(fact: Fact, name: str, since: int) -> int:
+    """When a step was done; of one that waited for a state alone: when it was entered since then, not when seen."""
+    at_ms = fact.at_ms(name)
+    step = next((each for each in fact.drill.steps if each.name == name), None)
+    if step is None or step.after is None or step.after.kind != "state" or step.plus_ms or step.at_ms is not None:
+        return at_ms
+    states = [(at, move.to_state.value) for at, _, move in moves(fact.home, fact.account) if at > since]
+    return entered_ms(states, step.after.value, at_ms)
+
+
+def entered_ms(states: Sequence[tuple[int, str]], state: str, by_ms: int) -> int:
+    """The last time a state was entered by then, with room for two clocks; an engine quotes in the same step."""
+    entered = [at - CLOCKS_MS for at, name in states if name == state and at <= by_ms]
+    return entered[-1] if entered else by_ms
 
 
 def _nothing_rests(fact: Fact, _: Mapping[str, Any]) -> Check:

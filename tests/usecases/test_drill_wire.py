@@ -77,6 +77,14 @@ def test_each_expectation_is_failed_by_what_does_not_hold() -> None:
     assert [check.says for check in checks[len(met) : len(met) + len(broken)] if check.ok] == []
 
 
+def test_a_step_that_waits_for_a_state_is_done_when_the_journal_entered_it() -> None:
+    """It quotes in that step, and a look at its state comes up to a tenth of a second later."""
+    states = [(1_000, "ACTIVE"), (3_000, "DEGRADED"), (6_000, "ACTIVE")]
+    assert drill_wire_verdict.entered_ms(states, "ACTIVE", 6_046) == 6_000 - drill_wire_verdict.CLOCKS_MS
+    assert drill_wire_verdict.entered_ms(states, "DEGRADED", 6_046) == 3_000 - drill_wire_verdict.CLOCKS_MS
+    assert drill_wire_verdict.entered_ms(states, "PAUSED", 6_046) == 6_046
+
+
 def test_every_word_is_carried_out_and_judged() -> None:
     assert {name.removeprefix("do_") for name in dir(_Run) if name.startswith("do_")} == set(WIRE_VERBS)
     assert set(drill_wire_verdict._JUDGES) == set(WIRE_EXPECTS)
