@@ -16,16 +16,18 @@ SETTINGS = {
     "GRIDOPS_OPERATIONS__DEADMAN_SECONDS": "30",
 }
 """Dials that no state ends for, and beats within seconds."""
+SPARSE = {"GRIDOPS_GRID__LEVELS": "1"}
+"""One rung a side: what leaves, leaves alone."""
 LASTS = {"DEGRADED": {"GRIDOPS_HEALTH__DWELL_SECONDS": "5"}}
 """What a state needs to last; the others do until an operator ends them."""
 ORDERS = ("/fapi/v1/order", "/fapi/v1/batchOrders")
 CLOCK = -1021
-LATE_MS = 4_000
+LATE_MS = 6_000
 """Above the time after which a write in flight is asked for."""
 HALT_S = 1.2
 """Above the lag of its loop that degrades an engine."""
-AMENDED_S = 1.5
-"""Waited for amends to leave: the places before them must still be without an answer."""
+LEFT_S = 1.5
+"""Waited for amends, and for a place, to leave: the places before them must still be without an answer."""
 
 
 def unsettle(bench: Bench, engine: Engine) -> None:
@@ -56,6 +58,16 @@ def doubt(bench: Bench, engine: Engine) -> None:
 
 def busy(bench: Bench, engine: Engine) -> None:
     """Quoting with a position, and with a write of each kind under way: the state that comes finds them."""
+    _amending(bench, engine)
+    if SPARSE.items() <= bench.environment.items():
+        # Another hand cancels both rungs: a place of each leaves alone.
+        since = bench.last_request()
+        bench.venue.fault("rest.delay_resp", selector={"method": "POST", "path": ORDERS[0]}, ms=LATE_MS, n=1)
+        bench.venue.fault("venue.external", what="cancel")
+        _wait_left(bench, engine, since, {("POST", ORDERS[0])})
+
+
+def _amending(bench: Bench, engine: Engine) -> None:
     engine.wait_state(*TRADING, "PAUSED")
     bench.venue.fault("venue.external", what="order", side="BUY", quantity="0.040")
     engine.ask("pause", reason="scene")
@@ -67,14 +79,16 @@ def busy(bench: Bench, engine: Engine) -> None:
     late_writes(bench, "PUT")
     # Wider rungs: the whole ladder is amended.
     engine.ask("signal", reason="scene", signal={"name": "toxicity", "scaled": 1_500, "ttl_ms": 2_000})
-    until_s = time.monotonic() + AMENDED_S
-    while not dead(engine) and time.monotonic() < until_s and not _amended(bench, since):
+    _wait_left(bench, engine, since, {("PUT", path) for path in ORDERS})
+
+
+def _wait_left(bench: Bench, engine: Engine, since: int, wanted: set[tuple[str, str]]) -> None:
+    """Until requests of all these kinds have left, or not."""
+    until_s = time.monotonic() + LEFT_S
+    while not dead(engine) and time.monotonic() < until_s:
+        if wanted <= {(each["method"], each["path"]) for each in bench.requests(since)}:
+            return
         time.sleep(0.1)
-
-
-def _amended(bench: Bench, since: int) -> bool:
-    """Have an amend of one order and one of several left?"""
-    return {each["path"] for each in bench.requests(since) if each["method"] == "PUT"} >= {*ORDERS}
 
 
 def ready(bench: Bench, engine: Engine) -> None:
@@ -153,13 +167,36 @@ def stopping(bench: Bench, engine: Engine) -> None:
     """A stop that also closes: its orders and its reads, beside cancels and answers that are late."""
     busy(bench, engine)
     late_writes(bench, "DELETE")
+    bench.venue.fault("ws.silent", target="user")
     engine.ask("stop", reason="scene", stop_mode="flatten")
-    dwell(engine, 0.2)
+    dwell(engine, 2.5)
+    bench.venue.fault("ws.unmute", target="user")
     unsettle(bench, engine)
     dwell(engine, 15.0)
+
+
+def lone_cancel(bench: Bench, engine: Engine) -> None:
+    """A pause leaves the one rung that reduces, and a stop finds it."""
+    engine.wait_state(*TRADING)
+    bench.venue.fault("venue.external", what="order", side="BUY", quantity="0.010")
+    dwell(engine, 1.5)
+    engine.ask("pause", reason="scene")
+    engine.wait_state("PAUSED")
+    dwell(engine, 1.5)
+    engine.ask("stop", reason="scene", stop_mode="flatten")
+    dwell(engine, 10.0)
+
+
+def lone_doubt(bench: Bench, engine: Engine) -> None:
+    """Of two rungs one is amended without an answer, and nothing tells of the other."""
+    _amending(bench, engine)
+    bench.venue.fault("ws.silent", target="user")
+    _halt(engine)
+    dwell(engine, 4.0)
 
 
 ARRANGED_SCENES: dict[str, Scene] = {
     **SCENES, "STARTING": starting, "READY": ready, "ACTIVE": active, "THROTTLED": throttled, "PAUSED": paused,
     "DEGRADED": degraded, "HALTED": halted, "EMERGENCY": emergency, "STOPPING": stopping,
+    "LONE STOPPING": lone_cancel, "LONE DEGRADED": lone_doubt,
 }  # fmt: skip

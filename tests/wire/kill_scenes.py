@@ -39,6 +39,8 @@ OF_A_START = (
 """What an EMERGENCY comes by only when it begins with the start, by the latch that a dead engine left."""
 COME_OVER = "journal_write.write COMMIT rows durable"
 """A DEGRADED has it when it comes over writes of the last milliseconds: among the arranged scenes is one for it."""
+LONE = "ccxt_venue._execute DELETE fapi/v1/order"
+"""A stop, or a trust that is lost, has it when one order is left to cancel: the arranged scenes have one for each."""
 SETTLE_S = 0.3
 """After a SIGKILL the venue may still read what the dead engine had written into its sockets."""
 EQUAL_WITHIN_S, LOOKS = 10.0, 4
@@ -74,6 +76,8 @@ def scene_of(place: Place) -> str:
         return "LATCHED"
     if place.state == "DEGRADED" and place.site == COME_OVER:
         return "HALTED"
+    if place.state in ("STOPPING", "DEGRADED") and place.site == LONE:
+        return f"LONE {place.state}"
     return "EMERGENCY" if place.site.startswith("kill_latch") else place.state
 
 
@@ -386,6 +390,11 @@ class Tally:
     """Not met again in all the lives tried."""
     returns: list[Return]
     wrong: list[str]
+
+    def add(self, other: "Tally") -> None:
+        self.missed.extend(other.missed)
+        self.returns.extend(other.returns)
+        self.wrong.extend(other.wrong)
 
     def show(self, what: str) -> None:
         print(f"{what}: {len(self.returns)} deaths, {len(self.wrong)} wrong, {len(self.missed)} places not met again")

@@ -10,7 +10,7 @@ from random import Random
 
 from tests.wire.call_sites import ARRANGED, FIRST_START, REACHED
 from tests.wire.harness import FAST
-from tests.wire.kill_arranged import ARRANGED_SCENES, LASTS, SETTINGS
+from tests.wire.kill_arranged import ARRANGED_SCENES, LASTS, SETTINGS, SPARSE
 from tests.wire.kill_scenes import (
     ANY,
     LIVES,
@@ -106,8 +106,14 @@ def first_starts(folder: Path) -> None:
 
 
 def _die_arranged(folder: Path, state: str, places: list[Place]) -> Tally:
-    deaths, settings = [(place, 1) for place in places], {**SETTINGS, **LASTS.get(state, {})}
-    return _die(folder, deaths, settings=settings, scenes=ARRANGED_SCENES, lives=OWED_LIVES)
+    """Calls about one order in a ladder of few, the others in a full one."""
+    settings = {**SETTINGS, **LASTS.get(state, {})}
+    whole = Tally(missed=[], returns=[], wrong=[])
+    for alone in (True, False):
+        deaths = [(place, 1) for place in places if place.site.endswith("fapi/v1/order") is alone]
+        some = {**settings, **SPARSE} if alone else settings
+        whole.add(_die(folder, deaths, settings=some, scenes=ARRANGED_SCENES, lives=OWED_LIVES))
+    return whole
 
 
 def _die(
@@ -122,9 +128,7 @@ def _die(
     for first in range(0, len(deaths), per_account):
         with open_bench(_account(folder), settings) as bench:
             tally = die_at(bench, deaths[first : first + per_account], scenes, lives)
-        whole.missed.extend(tally.missed)
-        whole.returns.extend(tally.returns)
-        whole.wrong.extend(tally.wrong)
+        whole.add(tally)
     return whole
 
 
