@@ -5,6 +5,7 @@ journal in the folder it names.
 """
 
 import argparse
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -22,6 +23,8 @@ def main() -> int:
     parser.add_argument("--folder", type=Path, help="where home and samples go; a new one unless told")
     given = parser.parse_args()
     folder = given.folder or Path(tempfile.mkdtemp(prefix="gridops-soak-"))
+    # Ended from outside it leaves no engine and no venue behind either.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     _say(f"soak of {given.hours:g} h, seed {given.seed}, intensity {given.intensity:g}, in {folder}")
     with soak.bench(folder) as bench, (folder / "samples.jsonl").open("w") as out:
         soaked = soak.Soak(
