@@ -106,13 +106,17 @@ def first_starts(folder: Path) -> None:
 
 
 def _die_arranged(folder: Path, state: str, places: list[Place]) -> Tally:
-    """Calls about one order in a ladder of few, the others in a full one."""
+    """Calls about one order in a ladder of one rung a side, the others in a full one.
+
+    The first on an account each: so few rungs do not get rid of what every scene buys.
+    """
     settings = {**SETTINGS, **LASTS.get(state, {})}
     whole = Tally(missed=[], returns=[], wrong=[])
     for alone in (True, False):
         deaths = [(place, 1) for place in places if place.site.endswith("fapi/v1/order") is alone]
         some = {**settings, **SPARSE} if alone else settings
-        whole.add(_die(folder, deaths, settings=some, scenes=ARRANGED_SCENES, lives=OWED_LIVES))
+        each = 1 if alone else PER_ACCOUNT
+        whole.add(_die(folder, deaths, per_account=each, settings=some, scenes=ARRANGED_SCENES, lives=OWED_LIVES))
     return whole
 
 
