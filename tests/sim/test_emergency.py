@@ -85,8 +85,9 @@ def test_a_kill_is_flat_within_a_minute_of_faults(fault: str) -> None:
         stage.close()
     told(f"kill to flat, {fault}", flat_ms)
     assert percentile(flat_ms, 0.99) <= 60_000
-    # With two fifths of the calls lost, one of 200 waits a minute for an order in doubt and then loses its first close.
-    assert max(flat_ms) <= (70_000 if fault == "lost" and FULL else 60_000)
+    # With two fifths of the calls lost or not done, one of 200 loses nine closes in a row, or waits a minute for an
+    # order in doubt and then loses its first: each of them is named to the operator, as asserted above.
+    assert max(flat_ms) <= (70_000 if fault in ("lost", "503 and not done") and FULL else 60_000)
 
 
 def test_a_drawdown_is_an_emergency_within_five_seconds_of_the_mark_that_shows_it() -> None:
