@@ -5,6 +5,7 @@ and outbox. What it was granted and refused is told to whoever listens; what lea
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from gridops.domain.plan import Op
@@ -65,9 +66,12 @@ class Tempter:
             return
         for name in sorted(state.symbols):
             symbol = state.symbols[name]
-            wishes = [self._rise(symbol), self._reduce(state, symbol), self._cancel(symbol)]
-            for op in [op for op in wishes if op is not None and _due(state, op.intent)]:
-                self._ask(state, symbol, op, out)
+            due = {intent: _due(state, intent) for intent in Intent}
+            # Each is made when those before it have been asked for: a reduction is priced past an increase of ours.
+            for wish in (self._rise, partial(self._reduce, state), self._cancel):
+                op = wish(symbol)
+                if op is not None and due[op.intent]:
+                    self._ask(state, symbol, op, out)
 
     def _ask(self, state: EngineState, symbol: SymbolState, op: Op, out: Out) -> None:
         before = set(symbol.orders)
