@@ -31,6 +31,11 @@ SEED = int(os.environ.get("KILL_SEED", "0")) or time.time_ns() % 1_000_000
 PER_ACCOUNT = 8
 """Deaths of one account: each comparison reads its whole journal."""
 OWED_LIVES = 6
+FEW = {
+    "DEGRADED": ("DELETE fapi/v1/order", "GET fapi/v1/order", "POST fapi/v1/order", "PUT fapi/v1/order"),
+    "STOPPING": ("DELETE fapi/v1/order", "GET fapi/v1/order"),
+}
+"""Calls that a full ladder seldom has in a state."""
 _NUMBERS = count()
 
 
@@ -106,14 +111,14 @@ def first_starts(folder: Path) -> None:
 
 
 def _die_arranged(folder: Path, state: str, places: list[Place]) -> Tally:
-    """Calls about one order in a ladder of one rung a side, the others in a full one.
+    """Some calls about one order in a ladder of one rung a side, the others in a full one.
 
     The first on an account each: so few rungs do not get rid of what every scene buys.
     """
     settings = {**SETTINGS, **LASTS.get(state, {})}
     whole = Tally(missed=[], returns=[], wrong=[])
     for alone in (True, False):
-        deaths = [(place, 1) for place in places if place.site.endswith("fapi/v1/order") is alone]
+        deaths = [(place, 1) for place in places if place.site.endswith(FEW.get(state, ())) is alone]
         some = {**settings, **SPARSE} if alone else settings
         each = 1 if alone else PER_ACCOUNT
         whole.add(_die(folder, deaths, per_account=each, settings=some, scenes=ARRANGED_SCENES, lives=OWED_LIVES))
