@@ -16,7 +16,7 @@ from gridops.domain.vocabulary import Decision
 BARE_MS = 50
 """Time a level has no order between a confirmed cancel and the replacement resting: about one round trip."""
 FREE = Cost()
-_KEPT = 512
+_KEPT = 64
 """Costs that are not built again: rungs are of one size, so a plan needs few."""
 _PLACE = Cost(calls=1, orders=1)
 

@@ -74,12 +74,12 @@ class Instrument:
         return whole
 
 
-@lru_cache(maxsize=4_096)
+@lru_cache(maxsize=64)
 def _most_units(quote: Decimal, unit: Decimal) -> int:
     """Limits are asked for at every step and hardly ever change."""
     return int((quote / unit).to_integral_value(ROUND_FLOOR))
 
 
-@lru_cache(maxsize=4_096)
+@lru_cache(maxsize=64)
 def _least_units(quote: Decimal, unit: Decimal) -> int:
     return int((quote / unit).to_integral_value(ROUND_CEILING))

@@ -34,7 +34,8 @@ _STATUS = {
     "EXPIRED": OrderState.EXPIRED,
     "EXPIRED_IN_MATCH": OrderState.EXPIRED,
 }
-CLOSED_KEPT = 100
+CLOSED_KEPT, CLOSED_SPARE = 128, 16
+"""Ended orders that late news may still name; the oldest go some at a time, so that their number hardly moves."""
 _CONFIRMING = frozenset({"NEW", "AMENDMENT"})
 
 
@@ -155,8 +156,8 @@ def close(state: EngineState, symbol: SymbolState, order: Order, to: OrderState,
     symbol.closed[order.client_id] = order
     symbol.dirty = True
     state.sync.order_ask.pop(order.client_id, None)
-    if len(symbol.closed) > 2 * CLOSED_KEPT:
-        for client_id in list(symbol.closed)[:CLOSED_KEPT]:
+    if len(symbol.closed) >= CLOSED_KEPT + CLOSED_SPARE:
+        for client_id in list(symbol.closed)[:CLOSED_SPARE]:
             del symbol.closed[client_id]
     if order.reported_lots > order.filled_lots:
         symbol.unbooked[order.client_id] = order.reported_lots - order.filled_lots

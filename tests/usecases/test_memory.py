@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from weakref import ref
 
 import pytest
+import yarl
 from gridops.sim.soak import resident
 from gridops.usecases import run_watchers
 
@@ -66,6 +67,16 @@ async def test_names_that_were_looked_up_are_not_kept() -> None:
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(run_watchers.memory(0.001), 0.1)
     assert _held(names) == before
+
+
+async def test_urls_of_past_requests_are_not_kept() -> None:
+    urls = [yarl.URL(f"http://127.0.0.1/fapi/v1/order?signature={number}", encoded=True) for number in range(40)]
+    urls += [yarl.URL(f"http://127.0.0.1/fapi/v1/order?plain={number}") for number in range(40)]
+    elsewhere = min(map(sys.getrefcount, [object()]))
+    assert min(map(sys.getrefcount, urls)) > elsewhere, "yarl keeps none any more: nor is the watcher needed for it"
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(run_watchers.memory(0.001), 0.1)
+    assert max(map(sys.getrefcount, urls)) == elsewhere
 
 
 def _held(names: list[str]) -> int:
