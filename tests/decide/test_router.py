@@ -200,20 +200,22 @@ def test_a_held_order_shows_the_amend_it_was_spared() -> None:
     assert choice.runner_up_cost is not None and choice.runner_up_cost.queue_lots == 100
 
 
-def test_an_order_kept_with_a_lot_too_many_gives_it_to_a_rung_that_finds_no_room() -> None:
-    """Rungs of 5 and 6 want all of a short 11, and the one that rests holds 6 of them inside its band."""
+@pytest.mark.parametrize("sign", [-1, 1], ids=["short", "long"])
+def test_an_order_kept_with_a_lot_too_many_gives_it_to_a_rung_that_finds_no_room(sign: int) -> None:
+    """Rungs of 5 and 6 want all of a position of 11, and the one that rests holds 6 of them inside its band."""
 
-    def short(lots: int) -> RouteContext:
-        return context(position_lots=-lots, venue_position_lots=-lots)
+    def held(lots: int) -> RouteContext:
+        return context(position_lots=sign * lots, venue_position_lots=sign * lots)
 
-    targets = [target(-1, 9_990, 6, ro=True), target(-2, 9_980, 5, ro=True)]
-    resting = order("a", -2, 9_980, 6, ro=True)
-    first = route(targets, [resting], short(11))
+    near, far = 10_000 + 10 * sign, 10_000 + 20 * sign
+    targets = [target(sign, near, 6, ro=True), target(2 * sign, far, 5, ro=True)]
+    resting = order("a", 2 * sign, far, 6, ro=True)
+    first = route(targets, [resting], held(11))
     assert [(op.kind, op.lots) for op in first.ops] == [(OpKind.AMEND, 5), (OpKind.PLACE, 6)]
     assert first.ops[1].after == (first.ops[0].index,)
-    second = route(targets, [replace(resting, lots=5)], short(11))
-    assert [(op.kind, op.level, op.lots) for op in second.ops] == [(OpKind.PLACE, -1, 6)]
-    assert route(targets, [resting], short(12)).ops[0].kind is OpKind.PLACE, "there is room for both"
+    second = route(targets, [replace(resting, lots=5)], held(11))
+    assert [(op.kind, op.level, op.lots) for op in second.ops] == [(OpKind.PLACE, sign, 6)]
+    assert route(targets, [resting], held(12)).ops[0].kind is OpKind.PLACE, "there is room for both"
 
 
 @pytest.mark.parametrize("shift", [-45, -25, 25, 45])

@@ -1,4 +1,4 @@
-"""A cancel the venue refused for certain is tried again after a while, whoever wants it, and never in a storm."""
+"""A cancel that the venue refused, or our own last hop held back, is tried again after a while, and never in a storm."""
 
 import pytest
 from gridops.domain.effects import WireOp
@@ -17,10 +17,16 @@ def cancels(desk: Desk, since: int) -> list[WireOp]:
     ("command", "into"), [(OperatorCommand.PAUSE, FsmState.PAUSED), (OperatorCommand.KILL, FsmState.EMERGENCY)]
 )
 @pytest.mark.parametrize(
-    ("code", "number"), [(VenueCode.OVERLOADED, -1008), (VenueCode.CLOCK, -1021), (VenueCode.AUTH, -2015)]
+    ("outcome", "code", "number"),
+    [
+        (WriteOutcome.REFUSED, VenueCode.OVERLOADED, -1008),
+        (WriteOutcome.REFUSED, VenueCode.CLOCK, -1021),
+        (WriteOutcome.REFUSED, VenueCode.AUTH, -2015),
+        (WriteOutcome.DENIED, VenueCode.OTHER, 0),
+    ],
 )
 def test_refused_cancels_are_repeated_at_a_steady_pace(
-    command: OperatorCommand, into: FsmState, code: VenueCode, number: int
+    command: OperatorCommand, into: FsmState, outcome: WriteOutcome, code: VenueCode, number: int
 ) -> None:
     desk = Desk()
     desk.up()
@@ -31,7 +37,7 @@ def test_refused_cancels_are_repeated_at_a_steady_pace(
     first = cancels(desk, before)
     assert len(first) == len(desk.orders) > 0
     for op in first:
-        desk.outcome(op, WriteOutcome.REFUSED, code=code, number=number)
+        desk.outcome(op, outcome, code=code, number=number)
     begun = len(desk.sent)
     restored = decode_state(encode_state(desk.state))
     assert [s.cancel_again_ms for s in restored.symbols.values()] == [
