@@ -1,4 +1,4 @@
-"""A cancel that the venue refused, or our own last hop held back, is tried again after a while, and never in a storm."""
+"""A cancel the venue refused, or our own last hop held back, is tried again after a while, and never in a storm."""
 
 import pytest
 from gridops.domain.effects import WireOp
