@@ -15,7 +15,8 @@ from gridops.domain.vocabulary import Side, TimeInForce
 from gridops.runtime.out import Out
 from gridops.runtime.state import EngineState, SymbolState
 
-REMEMBERED_TRADES = 1_000
+REMEMBERED_TRADES = 256
+"""Ids kept for each symbol; an older one is told by `forgotten_trade_id`."""
 
 
 def add(book: dict[str, Decimal], asset: str, amount: Decimal) -> None:
@@ -103,7 +104,7 @@ def _fill(
 
 def book(state: EngineState, symbol: SymbolState, fill: Fill, order: Order | None, out: Out) -> bool:
     """Book one fill unless its id is known; True when it was new."""
-    if fill.trade_id in symbol.trade_ids or fill.lots <= 0:
+    if fill.lots <= 0 or fill.trade_id <= symbol.forgotten_trade_id or fill.trade_id in symbol.trade_ids:
         return False
     symbol.trade_ids[fill.trade_id] = fill.at_ms
     _forget_old(symbol)
@@ -148,8 +149,9 @@ def _book_money(state: EngineState, symbol: SymbolState, fill: Fill) -> None:
 
 
 def _forget_old(symbol: SymbolState) -> None:
-    """Keep the newest ids, and every one that the next read may still name."""
-    if len(symbol.trade_ids) > 2 * REMEMBERED_TRADES:
-        for trade_id in sorted(symbol.trade_ids)[:REMEMBERED_TRADES]:
+    """Keep the newest ids, and every one that the next read may still name: what is forgotten stays booked."""
+    if len(symbol.trade_ids) > REMEMBERED_TRADES:
+        for trade_id in sorted(symbol.trade_ids)[:-REMEMBERED_TRADES]:
             if trade_id <= symbol.last_trade_id:
                 del symbol.trade_ids[trade_id]
+                symbol.forgotten_trade_id = trade_id

@@ -84,7 +84,9 @@ class SymbolState:
     venue_unrealised: Decimal = Decimal(0)
     liquidation_price: Decimal = Decimal(0)
     trade_ids: dict[int, int] = field(default_factory=dict)
-    """Booked trade ids -> venue time, the newest few thousand."""
+    """Booked trade ids -> venue time, the newest few hundred."""
+    forgotten_trade_id: int = 0
+    """Every trade up to it is booked and its id no longer kept."""
     last_trade_id: int = 0
     """Highest id below which every trade is booked (REST cursor)."""
     volatility: VolatilityState = field(default_factory=VolatilityState)
