@@ -5,10 +5,6 @@ import sys
 
 def main() -> None:
     """Entry point of the installed script."""
-    if sys.argv[1:2] == ["run"]:
-        from gridops.adapters import allocator
-
-        allocator.system_heap()
     from gridops_cli.outcome import run_command
 
     sys.exit(run_command(sys.argv[1:]))

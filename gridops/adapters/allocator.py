@@ -4,38 +4,12 @@ Beside the composition root, which calls it before the first thread starts. It c
 comes from and when it goes back, and nothing at all where the library is not glibc.
 """
 
-import os
-import sys
 from contextlib import suppress
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
 """Parameters of `mallopt`, as glibc's malloc.h numbers them."""
 LARGE_BYTES = 128 * 1_024
 """glibc's own threshold at its start; it would grow with each larger block that is freed."""
-
-
-CHOICE = "PYTHONMALLOC"
-"""Python reads it once, before its first line runs; whoever sets it has chosen."""
-
-
-def system_heap() -> None:
-    """Begin this process again with Python's small objects in the C library's heap, where glibc is that library.
-
-    Python's own arenas of 1 MiB go back only when nothing at all is left in them, so a process grows to the most it
-    ever held, in steps that look like a leak for hours. The C library gives back each page that is free (`give_back`);
-    measured on our hot path it costs nothing. Same process id, arguments and open files; nothing may have begun yet.
-    """
-    if CHOICE in os.environ or not sys.executable or not _is_glibc():
-        return
-    with suppress(OSError):
-        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], {**os.environ, CHOICE: "malloc"})  # noqa: S606
-
-
-def _is_glibc() -> bool:
-    try:
-        return (os.confstr("CS_GNU_LIBC_VERSION") or "").startswith("glibc")
-    except (AttributeError, OSError, ValueError):
-        return False
 
 
 def give_back() -> None:

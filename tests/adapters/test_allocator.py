@@ -1,12 +1,10 @@
 """What glibc itself says of its arenas and large blocks after our settings, in a process of its own."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from gridops.adapters import allocator
 
 SMALL, MANY, LARGE = 800, 400, 600_000
 MAPPED = 2
@@ -49,28 +47,3 @@ def told(tmp_path: Path, how: str) -> tuple[int, bool]:
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc")
 def test_threads_share_an_arena_and_large_blocks_stay_out_of_it(tmp_path: Path) -> None:
     assert told(tmp_path, "set") == (1, True)
-
-
-BEGINS = """
-import os, sys
-print(os.getpid(), os.environ.get("PYTHONMALLOC"), *sys.argv[1:], flush=True)
-from gridops.adapters import allocator
-allocator.system_heap()
-"""
-
-
-@pytest.mark.parametrize("chosen", ["", "pymalloc"])
-def test_a_process_begins_once_more_with_its_arguments_unless_somebody_chose(tmp_path: Path, chosen: str) -> None:
-    script = tmp_path / "begins.py"
-    script.write_text(BEGINS)
-    given = {name: value for name, value in os.environ.items() if name != allocator.CHOICE}
-    given |= {allocator.CHOICE: chosen} if chosen else {}
-    ran = subprocess.run(
-        [sys.executable, "-B", str(script), "run", "--duration", "5 s"], env=given, capture_output=True, text=True,
-        check=True,
-    )  # fmt: skip
-    lines = [line.split(maxsplit=2) for line in ran.stdout.splitlines()]
-    assert len({pid for pid, _, _ in lines}) == 1
-    rest = "run --duration 5 s"
-    wanted = [("pymalloc", rest)] if chosen else [("None", rest), ("malloc", rest)]
-    assert [(choice, words) for _, choice, words in lines] == wanted
