@@ -252,7 +252,7 @@ class LiveGraph:
             else:
                 loop.put(looking)
             self._arm_signals(loop)
-            _settle_memory()
+            self._reserved = _settle_memory()
             manager = ServiceNotify(self._options.environment)
             manager.ready(_ready(loop.engine.state).detail)
             stack.callback(manager.stopping, "leaving")
@@ -285,6 +285,7 @@ class LiveGraph:
             now_ms=lambda: self._clock.boot_ns() // 1_000_000,
             journal=self._journal,
             disk_free=lambda: shutil.disk_usage(self._home.root).free,
+            held=allocator.held,
         )
         self._engine.sinks = engine_sinks(
             LogSink(log), figures, lambda text: log.write({"alarm": text}, important=True)
@@ -484,11 +485,12 @@ class LiveGraph:
         )
 
 
-def _settle_memory() -> None:
-    """What was loaded stays: the collector need not walk it again at every ladder move."""
+def _settle_memory() -> list[bytes]:
+    """What was loaded stays: the collector need not walk it again at every ladder move. What it returns stays too."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
+    return allocator.reserve()
 
 
 def _ready(state: EngineState) -> Check:

@@ -109,6 +109,8 @@ DASHBOARDS: dict[str, tuple[str, tuple[Panel, ...]]] = {
         )),
         ("Clock offset", "s", (("venue less ours", f"gridops_clock_offset_seconds{ALL}"),)),
         ("Disk", "bytes", (("free", f"gridops_disk_free_bytes{ALL}"), ("journal", f"gridops_journal_bytes{ALL}"))),
+        ("Memory in use", "bytes", (("C heap", f"gridops_memory_heap_bytes{ALL}"),)),
+        ("Objects in memory", "none", (("blocks", f"gridops_memory_blocks{ALL}"),)),
         ("Failures", "none", (
             ("commits", f"gridops_journal_failures_total{ALL}"), ("bundles", f"gridops_evidence_failures_total{ALL}"),
         )),

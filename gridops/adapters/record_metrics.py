@@ -43,7 +43,8 @@ class MetricsSink:
     """Counts records and shows the state.
 
     `quote_asset` is the settlement asset: fees and funding in another are not counted as if they were it. `now_ms` is
-    the boot clock; without it ages are as of the engine's newest input. `disk_free` gives bytes.
+    the boot clock; without it ages are as of the engine's newest input. `disk_free` gives bytes, `held` blocks and
+    bytes of memory in use.
     """
 
     def __init__(
@@ -54,10 +55,11 @@ class MetricsSink:
         now_ms: Callable[[], int] | None = None,
         journal: Journal | None = None,
         disk_free: Callable[[], int] | None = None,
+        held: Callable[[], tuple[float, float]] | None = None,
     ) -> None:
         self.metrics = metrics
         self._quote = quote_asset
-        self._gauges = StateGauges(metrics, now_ms=now_ms, journal=journal, disk_free=disk_free)
+        self._gauges = StateGauges(metrics, now_ms=now_ms, journal=journal, disk_free=disk_free, held=held)
         self._up_before: set[str] = set()
         self._by_type: dict[type[object], Callable[..., None]] = {
             Transition: self._transition,

@@ -33,9 +33,16 @@ class StateGauges:
         now_ms: Callable[[], int] | None,
         journal: Journal | None,
         disk_free: Callable[[], int] | None,
+        held: Callable[[], tuple[float, float]] | None,
     ) -> None:
         self._set = metrics.set
-        self._metrics, self._now_ms, self._journal, self._disk_free = metrics, now_ms, journal, disk_free
+        self._metrics, self._now_ms, self._journal, self._disk_free, self._held = (
+            metrics,
+            now_ms,
+            journal,
+            disk_free,
+            held,
+        )
         self._open: set[tuple[FsmReason, str]] = set()
         self._acknowledged: dict[str, int] = {}
         self._commits_failed = 0
@@ -161,6 +168,10 @@ class StateGauges:
             self._commits_failed = failed
         if self._disk_free is not None:
             self._set("disk_free_bytes", v=_asked(self._disk_free))
+        if self._held is not None:
+            blocks, heap_bytes = self._held()
+            self._set("memory_blocks", v=blocks)
+            self._set("memory_heap_bytes", v=heap_bytes)
 
 
 def used_shares(ledger: RateLedger, rules: BudgetRules, venue_ms: int) -> tuple[Decimal, Decimal]:

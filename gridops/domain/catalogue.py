@@ -170,6 +170,8 @@ _PROCESS = (
     _histogram("step_seconds", "Time of one engine step.", _STEP),
     _gauge("last_step_timestamp_seconds", "Unix time of the last engine step; 0 for never."),
     _gauge("loop_lag_seconds", "How late the event loop runs."),
+    _gauge("memory_blocks", "Blocks of Python's own heap in use: what rises for hours is a leak."),
+    _gauge("memory_heap_bytes", "Bytes of the C library's heap in use."),
     _gauge("build_info", "Always 1; the label says which build runs.", Label("version", "version")),
 )
 

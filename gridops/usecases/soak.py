@@ -51,6 +51,10 @@ class Sample:
     lag_ms: float
     orders: int
     position_lots: int
+    blocks: int
+    """Of the engine's Python heap in use, by its own metrics; 0 of an engine that does not answer, also `heap`."""
+    heap: int
+    """Bytes of the engine's C heap in use."""
 
 
 @record
@@ -190,6 +194,8 @@ class Soak:
             lag_ms=_sum(figures, "gridops_loop_lag_seconds") * 1_000,
             orders=int(_sum(figures, "gridops_orders_open")),
             position_lots=int(_sum(figures, "gridops_position_lots")),
+            blocks=int(_sum(figures, "gridops_memory_blocks")),
+            heap=int(_sum(figures, "gridops_memory_heap_bytes")),
         )
         self._samples.append(sample)
         self._out.write(json.dumps({name: getattr(sample, name) for name in Sample.__slots__}) + "\n")  # type: ignore[attr-defined]

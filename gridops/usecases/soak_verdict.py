@@ -6,7 +6,7 @@ Reads a home whose engine has stopped and whose venue still answers. The engine'
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from gridops.adapters.home import Home
@@ -33,11 +33,15 @@ _MB = 1e6
 
 @record
 class Verdict:
-    """`violations` decide together with the engine's memory; the rest is said."""
+    """`violations` decide together with the engine's memory, held and taken; the rest is said."""
 
     violations: list[str]
     memory: Slope | None
     """MB an hour of the engine process."""
+    blocks: Slope | None
+    """Thousands of blocks that the engine holds in Python's heap, an hour: a leak that the process's reserve hides."""
+    heap: Slope | None
+    """MB that it holds in the C library's heap, an hour."""
     venue_memory: Slope | None
     journal_mb_per_hour: float
     rows_per_hour: float
@@ -49,7 +53,13 @@ class Verdict:
 
     @property
     def ok(self) -> bool:
-        return not self.violations and not (self.memory and self.memory.above_noise)
+        return not self.violations and not self.grows
+
+    @property
+    def grows(self) -> list[str]:
+        """Which of the engine's figures rise by more than their noise."""
+        named = {"memory": self.memory, "blocks in use": self.blocks, "heap in use": self.heap}
+        return [name for name, slope in named.items() if slope and slope.above_noise]
 
 
 def told(soaked: Soaked, verdict: Verdict) -> list[str]:
@@ -64,11 +74,12 @@ def told(soaked: Soaked, verdict: Verdict) -> list[str]:
         f"faults struck: {sum(soaked.struck.values())} ({struck})",
         f"{verdict.requests} requests, {verdict.fills} fills, {verdict.checks} checks of rows; states: {states}",
         f"engine RSS, MB: {verdict.memory or 'too short a life to say'}",
+        f"engine's blocks in use, thousands: {verdict.blocks or 'too short a life to say'}",
+        f"engine's C heap in use, MB: {verdict.heap or 'too short a life to say'}",
         f"venue RSS, MB: {verdict.venue_memory or 'too short to say'}",
         f"journal: {journal}; worst loop lag {verdict.worst_lag_ms:.0f} ms",
     ]
-    if verdict.memory and verdict.memory.above_noise:
-        lines.append("GROWS: the engine's memory rises by more than its noise")
+    lines += [f"GROWS: the engine's {name} rises by more than its noise" for name in verdict.grows]
     return lines + [f"VIOLATION {each}" for each in verdict.violations] + [f"{len(verdict.violations)} violations"]
 
 
@@ -106,7 +117,9 @@ def judge(bench: Bench, soaked: Soaked) -> Verdict:
     hours = max(samples[-1].at_s - samples[0].at_s, 1.0) / 3_600
     return Verdict(
         violations=soaked.failures + found,
-        memory=slope(_lives(samples)),
+        memory=slope(_lives(samples, lambda each: each.rss / _MB)),
+        blocks=slope(_lives(samples, lambda each: each.blocks / 1e3)),
+        heap=slope(_lives(samples, lambda each: each.heap / _MB)),
         venue_memory=slope([after([(each.at_s / 3_600, each.venue_rss / _MB) for each in samples], WARM_HOURS)]),
         journal_mb_per_hour=(samples[-1].journal - samples[0].journal) / _MB / hours,
         rows_per_hour=(samples[-1].rows - samples[0].rows) / hours,
@@ -118,12 +131,12 @@ def judge(bench: Bench, soaked: Soaked) -> Verdict:
     )
 
 
-def _lives(samples: list[Sample]) -> list[list[tuple[float, float]]]:
-    """RSS in MB over hours, a list for each process that lived long enough to say anything."""
+def _lives(samples: list[Sample], figure: Callable[[Sample], float]) -> list[list[tuple[float, float]]]:
+    """A figure over hours, where it is known: a list for each process that lived long enough to say anything."""
     lives: dict[int, list[tuple[float, float]]] = {}
     for each in samples:
-        if each.rss:
-            lives.setdefault(each.life, []).append((each.at_s / 3_600, each.rss / _MB))
+        if figure(each):
+            lives.setdefault(each.life, []).append((each.at_s / 3_600, figure(each)))
     return [
         list(after(life, WARM_HOURS)) for life in lives.values() if life[-1][0] - life[0][0] >= 2 * WARM_HOURS
     ]  # fmt: skip

@@ -23,8 +23,8 @@ clock_offset_seconds deadman_armed deadman_beats_total{outcome} lease_held lease
 journal_failures_total journal_bytes disk_free_bytes evidence_bundles_total{mode,status} evidence_failures_total
 step_seconds last_step_timestamp_seconds loop_lag_seconds build_info{version}
 """
-BEYOND = {"notifications_total{outcome}", "fsm_shadow_total{condition}"}
-"""Not required by the list: thresholds that are tried out without effect."""
+BEYOND = {"notifications_total{outcome}", "fsm_shadow_total{condition}", "memory_blocks", "memory_heap_bytes"}
+"""Not required by the list: messages, thresholds that are tried out without effect, what is in use of the memory."""
 HISTOGRAMS = {"order_latency_seconds", "roundtrip_net_bps", "journal_commit_seconds", "step_seconds"}
 STATES = ("INIT", "READY", "ACTIVE", "DEGRADED")
 ROWS = [("INIT", "READY", "health_ok"), ("READY", "ACTIVE", "armed")]

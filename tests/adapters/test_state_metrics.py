@@ -163,6 +163,11 @@ def test_journal_and_disk_figures_are_asked_for() -> None:
     assert math.isnan(shown(state, disk_free=full).metrics.read("disk_free_bytes"))
 
 
+def test_memory_in_use_is_asked_for() -> None:
+    sink = shown(engine_state(), held=lambda: (350_000, 2e7))
+    assert (sink.metrics.read("memory_blocks"), sink.metrics.read("memory_heap_bytes")) == (350_000, 2e7)
+
+
 def test_levels_restored_without_an_edge_are_shown_and_edges_agree() -> None:
     state = engine_state()
     sink = shown(state)

@@ -1,9 +1,11 @@
-"""A running engine keeps to one malloc arena and collects its garbage often, as the allocator's notes ask."""
+"""A running engine keeps to one malloc arena, has its reserve and collects often, as the allocator's notes ask."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
+from gridops.adapters.allocator import RESERVE_BYTES
 from gridops.usecases.run_watchers import COLLECT_S
 from tests.wire.harness import Bench
 
@@ -27,7 +29,7 @@ gc.callbacks.append(told)
 
 @pytest.mark.wire
 @pytest.mark.nightly
-def test_a_run_collects_often_from_one_arena(tmp_path: Path) -> None:
+def test_a_run_collects_often_from_one_arena_with_a_reserve(tmp_path: Path) -> None:
     (tmp_path / "site").mkdir()
     (tmp_path / "site" / "sitecustomize.py").write_text(SAID)
     said = tmp_path / "said.xml"
@@ -38,3 +40,5 @@ def test_a_run_collects_often_from_one_arena(tmp_path: Path) -> None:
         engine.wait(lambda: "</malloc>" in said.read_text(), COLLECT_S + 5.0, "a full collection")
     collections = said.read_text().split("</malloc>")[:-1]
     assert [each.count("<heap nr=") for each in collections] == [1] * len(collections)
+    free = int(re.findall(r'<total type="rest" count="\d+" size="(\d+)"', collections[0])[-1])
+    assert free > RESERVE_BYTES / 2, "the journal's first pages and the first rows have taken some of it"
