@@ -485,7 +485,7 @@ class LiveGraph:
         )
 
 
-def _settle_memory() -> list[bytes]:
+def _settle_memory() -> list[object]:
     """What was loaded stays: the collector need not walk it again at every ladder move. What it returns stays too."""
     gc.collect()
     gc.freeze()

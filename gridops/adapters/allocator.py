@@ -23,10 +23,8 @@ requests takes 0.3 to 0.6 MB for a second or two, and scatters what stays over a
 """
 KEPT_BYTES = 16 << 20
 """Free memory of the heap that is kept; more goes back."""
-_SMALL = 479
-"""Bytes whose object takes 512, the largest block of Python's own heap."""
-_PIN_EVERY = 512
-"""One small object in so many stays, which is one in a quarter of an arena: an arena with none in use goes back."""
+_CLASSES = range(16, 513, 16)
+"""Sizes of the blocks of Python's own heap: each is served from pools of its own, which are written to bit by bit."""
 
 
 def one_arena() -> None:
@@ -43,7 +41,7 @@ def one_arena() -> None:
         library.mallopt(parameter, size)
 
 
-def reserve() -> list[bytes]:
+def reserve() -> list[object]:
     """Take from the system now what a storm will need, and keep it at hand: pages that were written to, then freed.
 
     A process keeps the pages of the most it ever held, so that storms, each a little larger than the ones before, would
@@ -52,7 +50,8 @@ def reserve() -> list[bytes]:
     """
     import ctypes
 
-    small = [bytes(_SMALL) for _ in range(RESERVE_SMALL_BYTES // 512)]
+    each = RESERVE_SMALL_BYTES // len(_CLASSES)
+    small = [[_of_size(size, n) for n in range(each // size)] for size in _CLASSES]
     if library := _glibc():
         size = LARGE_BYTES // 2
         blocks = [library.malloc(size) for _ in range(RESERVE_BYTES // size)]
@@ -60,7 +59,15 @@ def reserve() -> list[bytes]:
             ctypes.memset(block, 1, size)
         for block in blocks:
             library.free(block)
-    return small[::_PIN_EVERY]
+    # Something in every arena stays: one in which nothing is in use goes back to the system.
+    return [blocks[-1] for blocks in small]
+
+
+def _of_size(block_bytes: int, number: int) -> object:
+    """An object that takes one block of that size."""
+    if block_bytes < 48:
+        return object() if block_bytes == 16 else float(number)
+    return bytes(block_bytes - sys.getsizeof(b""))
 
 
 def give_back() -> None:
