@@ -10,6 +10,7 @@ import os
 import shutil
 import signal
 import time
+from collections import deque
 from collections.abc import Callable, MutableMapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -54,7 +55,7 @@ from gridops.usecases import feasible, run_watchers, sync_start
 from gridops.usecases.command_evidence import Story
 from gridops.usecases.command_evidence import write as write_evidence
 from gridops.usecases.control import Control
-from gridops.usecases.run import OnProgress, RunReport, report
+from gridops.usecases.run import BUNDLES_TOLD, OnProgress, RunReport, report
 from gridops.usecases.venue_session import PAPER, MarketOptions, VenueSession, attach_paper, open_session
 
 STEP_AGE_LIMIT_MS = 2_000
@@ -220,7 +221,7 @@ class LiveGraph:
         self._settings = options.loaded.settings
         self.orderly = False
         self.looked: Answer | None = None
-        self._evidence: list[EvidenceRef] = []
+        self._evidence: deque[EvidenceRef] = deque(maxlen=BUNDLES_TOLD)
         now_ms = clock.wall_ms()
         named = f"{self._settings.account.name}|{lease.epoch}|{now_ms}"
         self._run_id = sha256(named.encode()).hexdigest()[:12]

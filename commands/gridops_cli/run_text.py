@@ -10,7 +10,6 @@ from gridops.usecases.run import RunReport
 
 from gridops_cli.render import age, as_json, pairs
 
-SHOWN_REFS = 20
 _CENT = Decimal("0.01")
 
 
@@ -61,7 +60,7 @@ def references(report: RunReport, root: Path) -> list[EvidenceRef]:
             facts={name: str(held) for name, held in body(report).items() if name != "evidence_bundles"},
         )
         own = [write(root, story)]
-    return [own[-1], *rest[-SHOWN_REFS:]]
+    return [own[-1], *rest]
 
 
 def _decisions(report: RunReport) -> list[tuple[str, str]]:

@@ -10,6 +10,9 @@ from gridops.domain.values import record
 from gridops.runtime import facts
 from gridops.runtime.state import EngineState
 
+BUNDLES_TOLD = 21
+"""References of a run that a summary tells: its own bundle and twenty more. A run of weeks writes thousands."""
+
 
 @record
 class RunReport:
@@ -45,6 +48,7 @@ class RunReport:
     state_digest: str
     journal: Path
     evidence: tuple[EvidenceRef, ...]
+    """The run's newest, at most `BUNDLES_TOLD`, its own last; all of them stand in the evidence's index."""
 
 
 def report(
