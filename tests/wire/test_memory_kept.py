@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from gridops.adapters.allocator import RESERVE_BYTES
+from gridops.usecases.run import BUNDLES_TOLD
 from gridops.usecases.run_watchers import COLLECT_S
 from tests.wire.harness import Bench
 
@@ -42,3 +43,21 @@ def test_a_run_collects_often_from_one_arena_with_a_reserve(tmp_path: Path) -> N
     assert [each.count("<heap nr=") for each in collections] == [1] * len(collections)
     free = int(re.findall(r'<total type="rest" count="\d+" size="(\d+)"', collections[0])[-1])
     assert free > RESERVE_BYTES / 2, "the journal's first pages and the first rows have taken some of it"
+
+
+@pytest.mark.wire
+@pytest.mark.nightly
+def test_a_run_remembers_only_the_bundles_that_its_summary_shows(tmp_path: Path) -> None:
+    """The index has them all."""
+    with Bench(tmp_path) as bench:
+        engine = bench.start()
+        for _ in range(BUNDLES_TOLD):
+            assert engine.ask("pause", reason="a look")["accepted"]
+            engine.wait_state("PAUSED")
+            assert engine.ask("resume", reason="looked")["accepted"]
+            engine.wait_state("ACTIVE", "THROTTLED")
+        told = engine.stop()["evidence_bundles"]
+        written = [*bench.home.glob("evidence/*/*/summary.txt")]
+    print(len(told), len(written))
+    assert len(written) > BUNDLES_TOLD == len(told)
+    assert told[-1]["mode"] == "run"
