@@ -76,36 +76,41 @@ def _of_size(block_bytes: int, number: int) -> object:
 
 def give_back() -> None:
     """Return whole free pages of the C library's heap, those inside it too, once there are far more than a reserve."""
-    library = _glibc()
-    if library and library.mallinfo2().free > KEPT_BYTES:
+    library, told = _glibc(), _told()
+    if library and (told is None or told.free > KEPT_BYTES):
         library.malloc_trim(RESERVE_BYTES)
 
 
 def held() -> tuple[float, float]:
     """What is in use, whatever the system was asked for: blocks of Python's own heap, bytes of the C library's.
 
-    The one figure in which a leak shows from its first hour on. NaN for a library that is not glibc.
+    The figures in which a leak shows from its first hour on. NaN for a library that does not tell.
     """
-    library = _glibc()
-    if not library:
-        return sys.getallocatedblocks(), math.nan
-    told = library.mallinfo2()
-    return sys.getallocatedblocks(), told.used + told.mapped
+    told = _told()
+    return sys.getallocatedblocks(), math.nan if told is None else told.used + told.mapped
+
+
+def _told() -> Any:
+    """What glibc says of its heap, from 2.33 on; None of an older one and of another library."""
+    with suppress(AttributeError):
+        return _glibc().mallinfo2()
+    return None
 
 
 @cache
 def _glibc() -> Any:
-    """glibc 2.33 or later, or None. A command that only asks the engine does not load ctypes."""
+    """glibc, or None. A command that only asks the engine does not load ctypes."""
     import ctypes
 
     words = "arena ordblks smblks hblks mapped usmblks fsmblks used free keepcost"
     told = type("Mallinfo2", (ctypes.Structure,), {"_fields_": [(word, ctypes.c_size_t) for word in words.split()]})
     with suppress(AttributeError, OSError):
         library = ctypes.CDLL(None)
-        library.mallinfo2.restype = told
+        library.mallopt, library.malloc_trim  # noqa: B018  missing: another C library
         library.malloc.restype = ctypes.c_void_p
         library.malloc.argtypes = (ctypes.c_size_t,)
         library.free.argtypes = (ctypes.c_void_p,)
-        library.mallopt, library.malloc_trim  # noqa: B018  missing: another C library
+        with suppress(AttributeError):
+            library.mallinfo2.restype = told
         return library
     return None

@@ -36,13 +36,8 @@ class StateGauges:
         held: Callable[[], tuple[float, float]] | None,
     ) -> None:
         self._set = metrics.set
-        self._metrics, self._now_ms, self._journal, self._disk_free, self._held = (
-            metrics,
-            now_ms,
-            journal,
-            disk_free,
-            held,
-        )
+        self._metrics, self._now_ms = metrics, now_ms
+        self._journal, self._disk_free, self._held = journal, disk_free, held
         self._open: set[tuple[FsmReason, str]] = set()
         self._acknowledged: dict[str, int] = {}
         self._commits_failed = 0

@@ -114,12 +114,13 @@ def judge(bench: Bench, soaked: Soaked) -> Verdict:
     found += [f"books: {each}" for each in differences(bench)]
     found += _twice(bench) + _refused(bench) + _raised(bench, soaked, moves) + _commands(bench)
     samples = soaked.samples
+    memory, blocks, heap = slopes(samples)
     hours = max(samples[-1].at_s - samples[0].at_s, 1.0) / 3_600
     return Verdict(
         violations=soaked.failures + found,
-        memory=slope(_lives(samples, lambda each: each.rss / _MB)),
-        blocks=slope(_lives(samples, lambda each: each.blocks / 1e3)),
-        heap=slope(_lives(samples, lambda each: each.heap / _MB)),
+        memory=memory,
+        blocks=blocks,
+        heap=heap,
         venue_memory=slope([after([(each.at_s / 3_600, each.venue_rss / _MB) for each in samples], WARM_HOURS)]),
         journal_mb_per_hour=(samples[-1].journal - samples[0].journal) / _MB / hours,
         rows_per_hour=(samples[-1].rows - samples[0].rows) / hours,
@@ -128,6 +129,15 @@ def judge(bench: Bench, soaked: Soaked) -> Verdict:
         requests=bench.last_request(),
         worst_lag_ms=max(each.lag_ms for each in samples),
         states={name: sum(each.state == name for each in samples) for name in sorted({s.state for s in samples})},
+    )
+
+
+def slopes(samples: list[Sample]) -> tuple[Slope | None, Slope | None, Slope | None]:
+    """Of the engine's RSS in MB, its blocks in thousands, its C heap in MB: an hour, over all lives long enough."""
+    return (
+        slope(_lives(samples, lambda each: each.rss / _MB)),
+        slope(_lives(samples, lambda each: each.blocks / 1e3)),
+        slope(_lives(samples, lambda each: each.heap / _MB)),
     )
 
 

@@ -1,10 +1,12 @@
 """What a soak's figures of memory decide, each by itself."""
 
+from random import Random
 from typing import Any
 
 import pytest
 from gridops.sim.growth import Slope
-from gridops.usecases.soak_verdict import Verdict
+from gridops.usecases.soak import SAMPLE_S, Sample
+from gridops.usecases.soak_verdict import Verdict, slopes
 
 LEVEL, RISES = Slope(per_hour=0.1, error=0.05, samples=400), Slope(per_hour=0.2, error=0.05, samples=400)
 
@@ -30,3 +32,21 @@ def test_each_figure_of_the_engine_decides(figure: str) -> None:
 
 def test_a_violation_decides_too() -> None:
     assert not verdict(violations=["I-02: twice"]).ok
+
+
+@pytest.mark.parametrize(("figure", "place"), [("rss", 0), ("blocks", 1), ("heap", 2)])
+def test_one_figure_that_rises_is_the_one_that_stands_out(figure: str, place: int) -> None:
+    """Two lives, the second without an answer now and then: what is not known is no fall to zero."""
+    chance, samples = Random(7), []
+    for number in range(480):
+        figures = {name: 2e7 + chance.gauss(0, 2e4) for name in ("rss", "blocks", "heap")}
+        figures[figure] += number * SAMPLE_S / 3_600 * 1e6
+        if number >= 240 and number % 50 == 0:
+            figures.update(blocks=0, heap=0)
+        shared = {"venue_rss": 1, "journal": 1, "rows": 1, "state": "ACTIVE", "lag_ms": 0.0, "orders": 0}
+        exact = {name: int(held) for name, held in figures.items()}
+        samples.append(Sample(at_s=number * SAMPLE_S, life=number // 240, position_lots=0, **shared, **exact))  # type: ignore[arg-type]
+    found = slopes(samples)
+    assert [bool(each and each.above_noise) for each in found] == [number == place for number in range(3)]
+    rises = found[place]
+    assert rises and abs(rises.per_hour / (1_000 if figure == "blocks" else 1) - 1) < 0.1
