@@ -8,6 +8,7 @@ import queue
 import threading
 from collections.abc import Callable
 
+from gridops.adapters.allocator import fill_thread_cache
 from gridops.adapters.evidence_files import Bundle, EvidenceWriter
 from gridops.domain.evidence_ref import EvidenceRef
 from gridops.errors import EvidenceError
@@ -59,6 +60,7 @@ class EvidenceQueue:
         return not self._thread.is_alive()
 
     def _work(self) -> None:
+        fill_thread_cache()
         while (bundle := self._waiting.get()) is not None:
             try:
                 ref = self._writer.write(bundle)

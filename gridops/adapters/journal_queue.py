@@ -17,6 +17,7 @@ from pathlib import Path
 import apsw
 
 from gridops.adapters import journal_columns
+from gridops.adapters.allocator import fill_thread_cache
 from gridops.adapters.journal_write import BatchWriter, Entry, Job
 from gridops.errors import JournalError
 from gridops.runtime.ports_journal import Token
@@ -142,6 +143,7 @@ class CommitQueue:
         return not self._thread.is_alive()
 
     def _write_until_closed(self) -> None:
+        fill_thread_cache()
         while batch := self._next_batch():
             error = self._commit(batch)
             if error is None:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import orjson
 
+from gridops.adapters.allocator import fill_thread_cache
 from gridops.adapters.redaction import Secrets, plain, plain_json
 
 FLUSH_S = 0.2
@@ -105,6 +106,7 @@ class JsonLog:
             self._close_file()
 
     def _work(self) -> None:
+        fill_thread_cache()
         while not self._closed:
             self._wake.wait(FLUSH_S)
             self._wake.clear()
