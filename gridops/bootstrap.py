@@ -9,9 +9,11 @@ import gc
 import os
 import shutil
 import signal
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -61,6 +63,7 @@ from gridops.usecases.venue_session import PAPER, MarketOptions, VenueSession, a
 STEP_AGE_LIMIT_MS = 2_000
 FLUSH_WITHIN_S = 10.0
 LOOK_SETTLE_S = 2.0
+WORKERS = 4
 _LOOKED = StopSignal(name="looked")
 
 
@@ -231,6 +234,7 @@ class LiveGraph:
         """Open what lives in the event loop, run the engine, close in reverse."""
         from gridops.adapters.ccxt_venue import CcxtVenue
 
+        _start_workers()
         inbox = Inbox()
         venue = CcxtVenue(settings=self._session.settings, put=inbox.put)
         async with contextlib.AsyncExitStack() as stack:
@@ -484,6 +488,15 @@ class LiveGraph:
             journal=self._home.journal(self._settings.account.name),
             evidence=tuple(self._evidence),
         )
+
+
+def _start_workers() -> None:
+    """All threads for what may block, names and disks: started one by one, they make the process grow for hours."""
+    workers = ThreadPoolExecutor(WORKERS, "worker", initializer=allocator.fill_thread_cache)
+    asyncio.get_running_loop().set_default_executor(workers)
+    all_there = threading.Barrier(WORKERS)
+    for _ in range(WORKERS):
+        workers.submit(all_there.wait)
 
 
 def _settle_memory() -> list[object]:

@@ -1,5 +1,6 @@
 """What glibc itself says of its arenas and large blocks after our settings, in a process of its own."""
 
+import platform
 import subprocess
 import sys
 from math import isnan
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 from gridops.adapters import allocator
 
+KERNEL = tuple(int(part) for part in platform.release().split("-")[0].split(".")[:2])
 SMALL, MANY, LARGE = 800, 400, 600_000
 MAPPED = 2
 """In the size field before a block: it has pages of its own (glibc's malloc.c, IS_MMAPPED)."""
@@ -79,6 +81,114 @@ def test_a_storm_takes_nothing_from_the_system_once_there_is_a_reserve(how: str,
     child = [sys.executable, "-c", STORM, how]
     said = subprocess.run(child, check=True, timeout=30, capture_output=True, text=True).stdout
     assert (int(said) > 1_000) == grows, said
+
+
+UNTOUCHED = """
+import threading
+from pathlib import Path
+from gridops.adapters import allocator
+
+allocator.one_arena()
+waits = threading.Event()
+threading.Thread(target=waits.wait, daemon=True).start()
+kept = allocator.reserve()
+lines = Path("/proc/self/smaps").read_text().splitlines()
+missing, size, ours = [], 0, False
+for line in lines:
+    word, _, rest = line.partition(" ")
+    if not word.endswith(":"):
+        ours = rest.startswith("rw-p")
+    elif word == "Size:":
+        size = int(rest.split()[0])
+    elif word == "Rss:" and ours:
+        missing.append(size - int(rest.split()[0]))
+print(*sorted(missing))
+"""
+"""kB that are not there yet, of each range that the process alone writes to."""
+STACK_KB = 8_192
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc")
+@pytest.mark.skipif(KERNEL < (5, 14), reason="the kernel knows no MADV_POPULATE_WRITE")
+def test_the_pages_of_a_process_with_a_reserve_are_all_there() -> None:
+    """Of a half-used arena, too, and of what a thread's stack starts with."""
+    said = subprocess.run([sys.executable, "-c", UNTOUCHED], check=True, timeout=30, capture_output=True, text=True)
+    *ranges, stack = map(int, said.stdout.split())
+    assert sum(ranges) < 100, ranges
+    assert STACK_KB - 128 < stack <= STACK_KB - 64, "no more of a stack than a thread will use"
+
+
+FREED_ELSEWHERE = """
+import ctypes, sys, threading
+from pathlib import Path
+from gridops.adapters import allocator
+
+libc = ctypes.CDLL(None)
+libc.malloc.restype = ctypes.c_void_p
+libc.free.argtypes = (ctypes.c_void_p,)
+blocks, freed = [], threading.Event()
+
+def free(*_):
+    for block in blocks:
+        libc.free(block)
+    freed.set()
+
+def nobody():
+    go = threading.Event()
+    threading.Thread(target=lambda: (go.wait(), free(), threading.Event().wait()), daemon=True).start()
+    return go.set
+
+def journal():
+    from gridops.adapters.journal_sqlite import open_journal
+    from gridops.runtime.ports_journal import JournalRow
+    journal = open_journal(Path(sys.argv[2]) / "journal.db", account="paper", clock_ms=lambda: 0)
+    journal.on_commit(free)
+    return lambda: journal.append(JournalRow(0, 0, "Woke", b"[]", False))
+
+def evidence():
+    from gridops.adapters.evidence_queue import EvidenceQueue
+    class Writer:
+        write = free
+    queue = EvidenceQueue(Writer())
+    return lambda: queue.put("a bundle")
+
+def log():
+    from gridops.adapters.log_json import JsonLog
+    class Pipe:
+        fileno = free
+    log = JsonLog(Path(sys.argv[2]), stderr=True)
+    sys.stderr = Pipe()
+    return lambda: log.write({}, important=True)
+
+def worker():
+    import asyncio
+    from gridops.bootstrap import _start_workers
+    loop = asyncio.new_event_loop()
+    async def start():
+        _start_workers()
+    loop.run_until_complete(start())
+    return lambda: loop.run_until_complete(loop.run_in_executor(None, free))
+
+allocator.one_arena()
+go = globals()[sys.argv[1]]()
+kept = allocator.reserve()
+before = allocator.held()[1]
+blocks += [libc.malloc(size) for size in range(24, 1_033, 16) for _ in range(7)]
+allocator.fill_thread_cache()  # they came from the cache of this thread
+go()
+assert freed.wait(20)
+print(allocator.held()[1] - before, flush=True)
+import os; os._exit(0)
+"""
+"""What is held once a thread has freed blocks that another one allocated."""
+
+
+@pytest.mark.skipif(isnan(allocator.held()[1]), reason="a C library that does not tell")
+@pytest.mark.parametrize("thread", ["nobody", "journal", "evidence", "log", "worker"])
+def test_our_threads_set_nothing_more_aside_than_at_their_start(thread: str, tmp_path: Path) -> None:
+    child = [sys.executable, "-c", FREED_ELSEWHERE, thread, str(tmp_path)]
+    said = subprocess.run(child, check=True, timeout=60, capture_output=True, text=True).stdout
+    assert (float(said) > 150_000) == (thread == "nobody"), said
 
 
 def test_what_is_held_rises_with_what_is_kept_and_falls_with_it() -> None:
