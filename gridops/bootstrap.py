@@ -5,15 +5,12 @@ Order matters: lease, journal and recovery, venue, then the loop. Whatever was o
 
 import asyncio
 import contextlib
-import gc
 import os
 import shutil
 import signal
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, MutableMapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -21,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from gridops import __version__
-from gridops.adapters import allocator, installed_build, lease_file, notify
+from gridops.adapters import allocator, installed_build, lease_file, notify, workers
 from gridops.adapters.bundle_writer import BundleSink
 from gridops.adapters.clock import Clock
 from gridops.adapters.control_socket import ControlServer
@@ -63,7 +60,6 @@ from gridops.usecases.venue_session import PAPER, MarketOptions, VenueSession, a
 STEP_AGE_LIMIT_MS = 2_000
 FLUSH_WITHIN_S = 10.0
 LOOK_SETTLE_S = 2.0
-WORKERS = 4
 _LOOKED = StopSignal(name="looked")
 
 
@@ -234,7 +230,7 @@ class LiveGraph:
         """Open what lives in the event loop, run the engine, close in reverse."""
         from gridops.adapters.ccxt_venue import CcxtVenue
 
-        _start_workers()
+        workers.start()
         inbox = Inbox()
         venue = CcxtVenue(settings=self._session.settings, put=inbox.put)
         async with contextlib.AsyncExitStack() as stack:
@@ -257,7 +253,7 @@ class LiveGraph:
             else:
                 loop.put(looking)
             self._arm_signals(loop)
-            self._reserved = _settle_memory()
+            self._reserved = allocator.settle()
             manager = ServiceNotify(self._options.environment)
             manager.ready(_ready(loop.engine.state).detail)
             stack.callback(manager.stopping, "leaving")
@@ -488,23 +484,6 @@ class LiveGraph:
             journal=self._home.journal(self._settings.account.name),
             evidence=tuple(self._evidence),
         )
-
-
-def _start_workers() -> None:
-    """All threads for what may block, names and disks: started one by one, they make the process grow for hours."""
-    workers = ThreadPoolExecutor(WORKERS, "worker", initializer=allocator.fill_thread_cache)
-    asyncio.get_running_loop().set_default_executor(workers)
-    all_there = threading.Barrier(WORKERS)
-    for _ in range(WORKERS):
-        workers.submit(all_there.wait)
-
-
-def _settle_memory() -> list[object]:
-    """What was loaded stays: the collector need not walk it again at every ladder move. What it returns stays too."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
-    return allocator.reserve()
 
 
 def _ready(state: EngineState) -> Check:

@@ -1,10 +1,11 @@
 """The process's memory, set so that a run which lives for weeks keeps the size it starts with.
 
-Beside the composition root, which calls `one_arena` before the first thread starts and `reserve` once everything is
+Beside the composition root, which calls `one_arena` before the first thread starts and `settle` once everything is
 loaded. It changes no behaviour but where memory comes from and when it goes back; what concerns the C library does
 nothing at all where that is not glibc.
 """
 
+import gc
 import math
 import sys
 from contextlib import suppress
@@ -29,6 +30,8 @@ _POPULATE_WRITE = 23
 """The advice of `madvise` that takes pages as a write to them would, and changes nothing in them: Linux 5.14 on."""
 _STACK_BYTES = 64 << 10
 """Of each thread's 8 MB of stack: five times what any of ours was seen to take."""
+_RANGE_BYTES = 64 << 20
+"""A larger range is one that a library keeps for later: to take it whole would cost more than it will ever use."""
 _CLASSES = range(16, 513, 16)
 """Sizes of the blocks of Python's own heap: each is served from pools of its own, which are written to bit by bit."""
 
@@ -54,11 +57,11 @@ def reserve() -> list[object]:
     make it grow for hours although what it holds stays level. With the reserve it has that size from the start, and no
     storm waits for a page. The list has to live as long as the process.
     """
-    import ctypes
-
     each = RESERVE_SMALL_BYTES // len(_CLASSES)
     small = [[_of_size(size, n) for n in range(each // size)] for size in _CLASSES]
     if library := _glibc():
+        import ctypes
+
         size = LARGE_BYTES // 2
         blocks = [library.malloc(size) for _ in range(RESERVE_BYTES // size)]
         for block in filter(None, blocks):
@@ -84,7 +87,7 @@ def fill_thread_cache() -> None:
 
 
 def _writable() -> list[tuple[int, int]]:
-    """Start and bytes of each range that the process alone writes to, of a thread's stack what it starts with."""
+    """Start and bytes of each range that the process alone writes to; of a thread's stack, what it starts with."""
     ranges, guard_end = [], 0
     with suppress(OSError), open("/proc/self/maps") as maps:
         for line in maps:
@@ -92,7 +95,7 @@ def _writable() -> list[tuple[int, int]]:
             start, end = (int(address, 16) for address in span.split("-"))
             if permissions == "rw-p":
                 start = max(start, end - _STACK_BYTES) if start == guard_end else start
-                ranges.append((start, end - start))
+                ranges += [(start, end - start)] if end - start <= _RANGE_BYTES else []
             guard_end = end if permissions == "---p" else 0
     return ranges
 
@@ -102,6 +105,14 @@ def _of_size(block_bytes: int, number: int) -> object:
     if block_bytes < 48:
         return object() if block_bytes == 16 else float(number)
     return bytes(block_bytes - sys.getsizeof(b""))
+
+
+def settle() -> list[object]:
+    """Once all is loaded: the collector need not walk it again at every ladder move. What it returns has to live on."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+    return reserve()
 
 
 def give_back() -> None:
@@ -130,11 +141,11 @@ def _told() -> Any:
 @cache
 def _glibc() -> Any:
     """glibc, or None. A command that only asks the engine does not load ctypes."""
-    import ctypes
+    with suppress(AttributeError, ImportError, OSError):
+        import ctypes
 
-    words = "arena ordblks smblks hblks mapped usmblks fsmblks used free keepcost"
-    told = type("Mallinfo2", (ctypes.Structure,), {"_fields_": [(word, ctypes.c_size_t) for word in words.split()]})
-    with suppress(AttributeError, OSError):
+        words = "arena ordblks smblks hblks mapped usmblks fsmblks used free keepcost"
+        told = type("Mallinfo2", (ctypes.Structure,), {"_fields_": [(word, ctypes.c_size_t) for word in words.split()]})
         library = ctypes.CDLL(None)
         library.mallopt, library.malloc_trim  # noqa: B018  missing: another C library
         library.malloc.restype = ctypes.c_void_p

@@ -1,6 +1,5 @@
 """What glibc itself says of its arenas and large blocks after our settings, in a process of its own."""
 
-import platform
 import subprocess
 import sys
 from math import isnan
@@ -8,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from gridops.adapters import allocator
+from tests.pages import POPULATES, missing_kb
 
-KERNEL = tuple(int(part) for part in platform.release().split("-")[0].split(".")[:2])
 SMALL, MANY, LARGE = 800, 400, 600_000
 MAPPED = 2
 """In the size field before a block: it has pages of its own (glibc's malloc.c, IS_MMAPPED)."""
@@ -83,43 +82,38 @@ def test_a_storm_takes_nothing_from_the_system_once_there_is_a_reserve(how: str,
     assert (int(said) > 1_000) == grows, said
 
 
-UNTOUCHED = """
-import threading
-from pathlib import Path
+PREPARED = """
+import mmap, threading
 from gridops.adapters import allocator
 
 allocator.one_arena()
-waits = threading.Event()
-threading.Thread(target=waits.wait, daemon=True).start()
+threading.Thread(target=threading.Event().wait, daemon=True).start()
+set_aside = mmap.mmap(-1, 256 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
 kept = allocator.reserve()
-lines = Path("/proc/self/smaps").read_text().splitlines()
-missing, size, ours = [], 0, False
-for line in lines:
-    word, _, rest = line.partition(" ")
-    if not word.endswith(":"):
-        ours = rest.startswith("rw-p")
-    elif word == "Size:":
-        size = int(rest.split()[0])
-    elif word == "Rss:" and ours:
-        missing.append(size - int(rest.split()[0]))
-print(*sorted(missing))
+print("prepared", flush=True)
+input()
 """
-"""kB that are not there yet, of each range that the process alone writes to."""
-STACK_KB = 8_192
+STACK_KB, SET_ASIDE_KB = 8_192, 256 << 10
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc")
-@pytest.mark.skipif(KERNEL < (5, 14), reason="the kernel knows no MADV_POPULATE_WRITE")
+@pytest.mark.skipif(not POPULATES, reason="the kernel knows no MADV_POPULATE_WRITE")
 def test_the_pages_of_a_process_with_a_reserve_are_all_there() -> None:
-    """Of a half-used arena, too, and of what a thread's stack starts with."""
-    said = subprocess.run([sys.executable, "-c", UNTOUCHED], check=True, timeout=30, capture_output=True, text=True)
-    *ranges, stack = map(int, said.stdout.split())
+    """Those of a half-used arena too; of a thread's stack its beginning, and none that a library set aside."""
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", PREPARED], stdin=pipe, stdout=pipe, text=True) as child:
+        assert child.stdout is not None and child.stdout.readline() == "prepared\n"
+        missing = missing_kb(child.pid)
+        child.communicate("\n", timeout=30)
+    *ranges, stack, set_aside = sorted(lacks for _, lacks in missing)
     assert sum(ranges) < 100, ranges
     assert STACK_KB - 128 < stack <= STACK_KB - 64, "no more of a stack than a thread will use"
+    assert set_aside >= SET_ASIDE_KB, "the kernel may show a neighbour with it"
 
 
 FREED_ELSEWHERE = """
-import ctypes, sys, threading
+import ctypes, os, queue, sys, threading
+from itertools import count
 from pathlib import Path
 from gridops.adapters import allocator
 
@@ -134,16 +128,17 @@ def free(*_):
     freed.set()
 
 def nobody():
-    go = threading.Event()
-    threading.Thread(target=lambda: (go.wait(), free(), threading.Event().wait()), daemon=True).start()
-    return go.set
+    calls = queue.Queue()
+    threading.Thread(target=lambda: [free() for _ in iter(calls.get, None)], daemon=True).start()
+    return lambda: calls.put("free")
 
 def journal():
     from gridops.adapters.journal_sqlite import open_journal
     from gridops.runtime.ports_journal import JournalRow
     journal = open_journal(Path(sys.argv[2]) / "journal.db", account="paper", clock_ms=lambda: 0)
     journal.on_commit(free)
-    return lambda: journal.append(JournalRow(0, 0, "Woke", b"[]", False))
+    seqs = count()
+    return lambda: journal.append(JournalRow(next(seqs), 0, "Woke", b"[]", False))
 
 def evidence():
     from gridops.adapters.evidence_queue import EvidenceQueue
@@ -155,30 +150,36 @@ def evidence():
 def log():
     from gridops.adapters.log_json import JsonLog
     class Pipe:
-        fileno = free
+        def fileno(self):
+            free()
+            return sys.__stderr__.fileno()
     log = JsonLog(Path(sys.argv[2]), stderr=True)
     sys.stderr = Pipe()
     return lambda: log.write({}, important=True)
 
 def worker():
     import asyncio
-    from gridops.bootstrap import _start_workers
-    loop = asyncio.new_event_loop()
+    from gridops.adapters import workers
+    loop, all_there = asyncio.new_event_loop(), threading.Barrier(workers.WORKERS)
     async def start():
-        _start_workers()
+        workers.start()
+        await asyncio.gather(*(asyncio.to_thread(all_there.wait) for _ in range(workers.WORKERS)))
     loop.run_until_complete(start())
     return lambda: loop.run_until_complete(loop.run_in_executor(None, free))
 
 allocator.one_arena()
 go = globals()[sys.argv[1]]()
 kept = allocator.reserve()
+go()
+assert freed.wait(20)  # what a thread does at its start is done
+freed.clear()
 before = allocator.held()[1]
 blocks += [libc.malloc(size) for size in range(24, 1_033, 16) for _ in range(7)]
 allocator.fill_thread_cache()  # they came from the cache of this thread
 go()
 assert freed.wait(20)
 print(allocator.held()[1] - before, flush=True)
-import os; os._exit(0)
+os._exit(0)
 """
 """What is held once a thread has freed blocks that another one allocated."""
 

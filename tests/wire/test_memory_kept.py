@@ -1,18 +1,17 @@
 """A running engine keeps to one malloc arena, has its reserve and collects often, as the allocator's notes ask."""
 
 import os
-import platform
 import re
 from pathlib import Path
 
 import pytest
 from gridops.adapters.allocator import RESERVE_BYTES
-from gridops.bootstrap import WORKERS
+from gridops.adapters.workers import WORKERS
 from gridops.usecases.run import BUNDLES_TOLD
 from gridops.usecases.run_watchers import COLLECT_S
+from tests.pages import POPULATES, missing_kb
 from tests.wire.harness import Bench
 
-KERNEL = tuple(int(part) for part in platform.release().split("-")[0].split(".")[:2])
 STACK_KB = 8_192
 SAID = """
 import ctypes, gc, os, sys
@@ -53,30 +52,16 @@ def test_a_run_collects_often_from_one_arena_with_a_reserve(tmp_path: Path) -> N
     assert 5e6 < figures["gridops_memory_heap_bytes"] < 1e8
 
 
-def missing_kb(pid: int) -> list[int]:
-    """Of each range that the process alone writes to and that is not a stack of its 8 MB: what is not there yet."""
-    missing, size, ours = [], 0, False
-    for line in Path(f"/proc/{pid}/smaps").read_text().splitlines():
-        word, _, rest = line.partition(" ")
-        if not word.endswith(":"):
-            ours = rest.startswith("rw-p")
-        elif word == "Size:":
-            size = int(rest.split()[0])
-        elif word == "Rss:" and ours and size != STACK_KB:
-            missing.append(size - int(rest.split()[0]))
-    return missing
-
-
 @pytest.mark.wire
 @pytest.mark.nightly
-@pytest.mark.skipif(KERNEL < (5, 14), reason="the kernel knows no MADV_POPULATE_WRITE")
+@pytest.mark.skipif(not POPULATES, reason="the kernel knows no MADV_POPULATE_WRITE")
 def test_a_run_has_its_threads_and_pages_from_the_start(tmp_path: Path) -> None:
     """A worker that starts in the second hour, or a page first used then, looks like a leak."""
     with Bench(tmp_path) as bench:
         engine = bench.start()
         engine.wait_state("ACTIVE", "THROTTLED")
         threads = len(os.listdir(f"/proc/{engine.process.pid}/task"))
-        missing = missing_kb(engine.process.pid)
+        missing = [lacks for size, lacks in missing_kb(engine.process.pid) if size != STACK_KB]
     assert threads >= WORKERS + len(("main", "journal", "evidence", "log"))
     assert sum(missing) < 200, missing
 
