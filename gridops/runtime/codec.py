@@ -13,8 +13,16 @@ from gridops.domain.effects import Effect
 from gridops.domain.events import Event, Header
 from gridops.domain.records import Record
 from gridops.errors import JournalError
+from gridops.runtime.integers import Integers
 
-_ENCODER = msgspec.json.Encoder(decimal_format="string")
+
+def _plain(held: object) -> object:
+    if isinstance(held, Integers):
+        return held.tolist()
+    raise NotImplementedError(type(held).__name__)
+
+
+_ENCODER = msgspec.json.Encoder(decimal_format="string", enc_hook=_plain)
 encode = _ENCODER.encode
 NO_RECORDS = b"[]"
 _SAID_NOTHING = msgspec.Raw(NO_RECORDS)

@@ -216,7 +216,7 @@ def count_churn(state: EngineState) -> None:
     if churn and churn[-2] == minute:
         churn[-1] += 1
     else:
-        churn += [minute, 1]
+        churn.extend((minute, 1))
         while churn[0] <= minute - CHURN_MINUTES:
             del churn[:2]
 

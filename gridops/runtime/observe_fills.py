@@ -3,6 +3,7 @@
 Part of `observe`; nothing else books a fill.
 """
 
+from bisect import bisect_left, bisect_right
 from decimal import Decimal
 
 from gridops.decide import roundtrip, tieout_rows
@@ -102,11 +103,24 @@ def _fill(
     )
 
 
+def knows(symbol: SymbolState, trade_id: int) -> bool:
+    """Whether its id is still kept."""
+    at = bisect_left(symbol.trade_ids, trade_id)
+    return at < len(symbol.trade_ids) and symbol.trade_ids[at] == trade_id
+
+
+def remember(symbol: SymbolState, trade_id: int) -> None:
+    """Keep the id of a trade that is booked."""
+    at = bisect_left(symbol.trade_ids, trade_id)
+    if at == len(symbol.trade_ids) or symbol.trade_ids[at] != trade_id:
+        symbol.trade_ids.insert(at, trade_id)
+
+
 def book(state: EngineState, symbol: SymbolState, fill: Fill, order: Order | None, out: Out) -> bool:
     """Book one fill unless its id is known; True when it was new."""
-    if fill.lots <= 0 or fill.trade_id <= symbol.forgotten_trade_id or fill.trade_id in symbol.trade_ids:
+    if fill.lots <= 0 or fill.trade_id <= symbol.forgotten_trade_id or knows(symbol, fill.trade_id):
         return False
-    symbol.trade_ids[fill.trade_id] = fill.at_ms
+    remember(symbol, fill.trade_id)
     _forget_old(symbol)
     symbol.position_lots += fill.side.sign * fill.lots
     for asked in state.sync.asked.values():
@@ -150,8 +164,8 @@ def _book_money(state: EngineState, symbol: SymbolState, fill: Fill) -> None:
 
 def _forget_old(symbol: SymbolState) -> None:
     """Keep the newest ids, and every one that the next read may still name: what is forgotten stays booked."""
-    if len(symbol.trade_ids) > REMEMBERED_TRADES:
-        for trade_id in sorted(symbol.trade_ids)[:-REMEMBERED_TRADES]:
-            if trade_id <= symbol.last_trade_id:
-                del symbol.trade_ids[trade_id]
-                symbol.forgotten_trade_id = trade_id
+    settled = bisect_right(symbol.trade_ids, symbol.last_trade_id)
+    old = min(settled, len(symbol.trade_ids) - REMEMBERED_TRADES)
+    if old > 0:
+        symbol.forgotten_trade_id = symbol.trade_ids[old - 1]
+        del symbol.trade_ids[:old]

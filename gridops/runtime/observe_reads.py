@@ -203,14 +203,15 @@ def _trades(state: EngineState, reply: QueryReply, asked: sync.Asked, out: Out) 
     if not symbol.position_known:
         # A journal without history: what was traded before it is the opening position's, not ours to book.
         symbol.last_trade_id = max(symbol.last_trade_id, highest)
-        symbol.trade_ids.update({t.trade_id: t.at_ms for t in reply.trades})
+        for trade in reply.trades:
+            observe_fills.remember(symbol, trade.trade_id)
         if symbol.opening_read_ms and asked.boot_ms >= symbol.opening_read_ms:
             observe_account.open_position(state, symbol, reply.trades, out)
         return reply.complete
     before = symbol.position_lots
     missed: list[VenueTrade] = []
     for trade in sorted(reply.trades, key=lambda t: t.trade_id):
-        if trade.trade_id in symbol.trade_ids or trade.trade_id < asked.from_id:
+        if observe_fills.knows(symbol, trade.trade_id) or trade.trade_id < asked.from_id:
             continue
         if not _book_trade(state, symbol, trade, out):
             _missed(state, symbol, before, missed, out)

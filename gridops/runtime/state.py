@@ -22,6 +22,7 @@ from gridops.domain.market import MarketView, Signal
 from gridops.domain.orders import Order
 from gridops.domain.rules import Rules
 from gridops.domain.vocabulary import FsmReason
+from gridops.runtime.integers import Integers
 
 NO_EXPIRY = 1 << 62
 """A lock file is held until it is not; a store-backed lease will say when."""
@@ -83,8 +84,8 @@ class SymbolState:
     venue_mark: Decimal = Decimal(0)
     venue_unrealised: Decimal = Decimal(0)
     liquidation_price: Decimal = Decimal(0)
-    trade_ids: dict[int, int] = field(default_factory=dict)
-    """Booked trade ids -> venue time, the newest few hundred."""
+    trade_ids: Integers = field(default_factory=Integers)
+    """Booked trade ids in ascending order, the newest few hundred."""
     forgotten_trade_id: int = 0
     """Every trade up to it is booked and its id no longer kept."""
     last_trade_id: int = 0
@@ -208,7 +209,7 @@ class Counters:
     ops: dict[str, int] = field(default_factory=dict)
     states: list[str] = field(default_factory=list)
     """Of this run, oldest first; only the newest are kept."""
-    churn: list[int] = field(default_factory=list)
+    churn: Integers = field(default_factory=Integers)
     """Venue times of the last hour's risk-raising writes, per minute: [minute, count, ...]."""
 
 

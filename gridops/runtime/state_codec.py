@@ -1,14 +1,23 @@
 """Canonical bytes of the whole engine state: a checkpoint's content, and what its digest speaks of."""
 
+from typing import Any
+
 import msgspec
 
 from gridops.errors import JournalError
 from gridops.runtime.codec import encode
+from gridops.runtime.integers import Integers
 from gridops.runtime.state import EngineState
 
-STATE_VERSION = 1
 
-_DECODER = msgspec.json.Decoder(EngineState)
+def _typed(kind: type[Any], held: Any) -> Any:
+    if kind is Integers and isinstance(held, list | dict):
+        # Builds before 0.1.0 kept a map of trade ids with times that nobody read.
+        return Integers(map(int, held))
+    raise NotImplementedError(kind.__name__)
+
+
+_DECODER = msgspec.json.Decoder(EngineState, dec_hook=_typed)
 
 
 def encode_state(state: EngineState) -> bytes:

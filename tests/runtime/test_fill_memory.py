@@ -1,13 +1,18 @@
 """A trade told again after its id was forgotten is still a trade that was booked."""
 
+import gc
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 
+from gridops.domain.rules import Rules
 from gridops.domain.vocabulary import Side
-from gridops.runtime import observe_fills
+from gridops.runtime import commit, observe_fills
+from gridops.runtime.codec import encode
 from gridops.runtime.observe_fills import REMEMBERED_TRADES
 from gridops.runtime.out import Out
-from gridops.runtime.state import SymbolState
+from gridops.runtime.state import EngineState, SymbolState
+from gridops.runtime.state_codec import decode_state, encode_state
 from tests.runtime.engine_kit import SYMBOL, Desk
 
 TRADES = 3 * REMEMBERED_TRADES
@@ -32,6 +37,37 @@ def test_a_trade_that_no_read_has_settled_is_booked_however_late() -> None:
     book, symbol = _traded(read_up_to=10, missing=11)
     assert symbol.forgotten_trade_id == 10
     assert book(11)
+
+
+def test_what_fills_up_over_hours_takes_no_object_each() -> None:
+    """256 trades of a symbol and sixty minutes with writes: objects that gather so slowly look like a leak."""
+    desk = Desk()
+    desk.up()
+    symbol = desk.state.symbols[SYMBOL]
+    desk.state.venue_ms = 1_700_000_000_000
+    gc.collect()
+    before = sys.getallocatedblocks()
+    for trade_id in range(10**9, 10**9 + REMEMBERED_TRADES):
+        observe_fills.remember(symbol, trade_id)
+    for _ in range(60):
+        desk.state.venue_ms += 60_000
+        commit.count_churn(desk.state)
+    gc.collect()
+    grown = sys.getallocatedblocks() - before
+    assert len(symbol.trade_ids) == REMEMBERED_TRADES
+    assert commit.churn_last_hour(desk.state) == 60
+    assert grown < 20, grown
+
+
+def test_a_checkpoint_of_either_form_gives_the_same_ids() -> None:
+    _, symbol = _traded(read_up_to=TRADES)
+    state = EngineState(rules=Rules(symbols=()), symbols={SYMBOL: symbol})
+    body = encode_state(state)
+    ids = list(symbol.trade_ids)
+    assert decode_state(body).symbols[SYMBOL].trade_ids == symbol.trade_ids
+    older = body.replace(encode(ids), encode({str(each): 1_700_000_000_000 for each in ids}))
+    assert older != body
+    assert encode_state(decode_state(older)) == encode_state(decode_state(body)) == body
 
 
 def _traded(*, read_up_to: int, missing: int = 0) -> tuple[Callable[[int], bool], SymbolState]:

@@ -1,0 +1,22 @@
+"""Whole numbers of the state side by side: a number more takes eight bytes and no object of its own.
+
+What fills up over hours would otherwise make a process that is young look like one that leaks.
+"""
+
+from array import array
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Self, cast
+
+if TYPE_CHECKING:
+    _Array = array[int]
+else:
+    _Array = array
+
+
+class Integers(_Array):
+    """A list of integers of up to 64 bits, signed; a slice of it is a plain array. OverflowError for a larger one."""
+
+    __slots__ = ()
+
+    def __new__(cls, held: Iterable[int] = ()) -> Self:
+        return cast("Self", super().__new__(cls, "q", held))
