@@ -77,20 +77,25 @@ class Reply:
         return next((value for each, value in self.headers.items() if each.lower() == wanted), "")
 
 
-_REPLY: ContextVar[Reply | None] = ContextVar("gridops_reply", default=None)
+_REPLIES: ContextVar[list[Reply] | None] = ContextVar("gridops_replies", default=None)
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
 _REWRITTEN = {"http": "rest", "https": "rest", "ws": "ws", "wss": "ws"}
 
 
 @contextmanager
 def recording() -> Iterator[Reply]:
-    """Calls made inside leave their raw answer in the Reply; one call per block, tasks do not mix."""
+    """Calls made inside leave their raw answer in the Reply; one call per block, tasks do not mix.
+
+    A connection and a timer keep the context they were made in: what they keep is a list that is empty afterwards.
+    """
     reply = Reply()
-    token = _REPLY.set(reply)
+    replies = [reply]
+    token = _REPLIES.set(replies)
     try:
         yield reply
     finally:
-        _REPLY.reset(token)
+        _REPLIES.reset(token)
+        replies.clear()
 
 
 def build(settings: VenueSettings) -> Any:
@@ -183,8 +188,7 @@ def _client_class() -> Any:
 
         def on_rest_response(self, *seen: Any) -> str:
             code, _reason, _url, _method, headers, body, *_request = seen
-            reply = _REPLY.get()
-            if reply is not None:
+            for reply in _REPLIES.get() or ():
                 reply.status, reply.headers, reply.body = code, headers, body
             return str(body).strip()
 
@@ -193,8 +197,7 @@ def _client_class() -> Any:
                 payload = _DECODER.decode(body)
             except (msgspec.DecodeError, RecursionError, UnicodeEncodeError) as error:
                 raise ValueError("the body is no JSON") from error
-            reply = _REPLY.get()
-            if reply is not None:
+            for reply in _REPLIES.get() or ():
                 reply.payload = payload
             return payload
 

@@ -15,6 +15,10 @@ Objection = Callable[[], str]
 """Why a request may not leave any more; empty while it may."""
 
 
+def _over() -> str:
+    return "nobody waits for its answer any more"
+
+
 class Look:
     """One request's question, and what it was answered in the end."""
 
@@ -33,13 +37,17 @@ _LOOK: ContextVar[Look | None] = ContextVar("gridops_last_look", default=None)
 
 @contextmanager
 def asking(question: Objection) -> Iterator[Look]:
-    """Calls made inside are asked about; afterwards `why` says what kept one from leaving."""
+    """Calls made inside are asked about; afterwards `why` says what kept one from leaving.
+
+    A connection and a timer keep the context they were made in: the question, and what it holds, is let go.
+    """
     look = Look(question)
     token = _LOOK.set(look)
     try:
         yield look
     finally:
         _LOOK.reset(token)
+        look.question = _over
 
 
 def watch(session: Any) -> None:
