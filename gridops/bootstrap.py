@@ -9,7 +9,6 @@ import os
 import shutil
 import signal
 import time
-from collections import deque
 from collections.abc import Callable, MutableMapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -23,6 +22,7 @@ from gridops.adapters.bundle_writer import BundleSink
 from gridops.adapters.clock import Clock
 from gridops.adapters.control_socket import ControlServer
 from gridops.adapters.evidence_files import EvidenceWriter
+from gridops.adapters.evidence_list import list_bundles
 from gridops.adapters.home import Home, register, unregister
 from gridops.adapters.http_status import Check, StatusServer, step_age_check
 from gridops.adapters.journal_sqlite import SqliteJournal, open_journal
@@ -220,7 +220,7 @@ class LiveGraph:
         self._settings = options.loaded.settings
         self.orderly = False
         self.looked: Answer | None = None
-        self._evidence: deque[EvidenceRef] = deque(maxlen=BUNDLES_TOLD)
+        self._torn: tuple[EvidenceRef, ...] = ()
         now_ms = clock.wall_ms()
         named = f"{self._settings.account.name}|{lease.epoch}|{now_ms}"
         self._run_id = sha256(named.encode()).hexdigest()[:12]
@@ -305,7 +305,6 @@ class LiveGraph:
             context=self._context(instruments),
             report=lambda event: box[0].put_threadsafe(event),
             counted=figures,
-            on_ref=self._evidence.append,
         )
         stack.callback(bundles.close)
         reserve = ReserveFile(self._home.reserve(account))
@@ -415,7 +414,7 @@ class LiveGraph:
             title=detail,
             facts={"journal": str(self._journal.path), "rows": torn, "last_seq": self._engine.state.seq},
         )
-        self._evidence.append(write_evidence(self._options.evidence_root, story, self._secrets))
+        self._torn = (write_evidence(self._options.evidence_root, story, self._secrets),)
         loop.put(VenueNotice(kind="journal_torn", symbol="", detail=detail, event_ms=0))
 
     def _arm_signals(self, loop: LiveLoop) -> None:
@@ -482,8 +481,13 @@ class LiveGraph:
             digest=self._engine.records_digest,
             state_digest=sha256(encode_state(state)).hexdigest(),
             journal=self._home.journal(self._settings.account.name),
-            evidence=tuple(self._evidence),
+            evidence=self._evidence(),
         )
+
+    def _evidence(self) -> tuple[EvidenceRef, ...]:
+        """Read back from the disk, oldest first: what a run of weeks wrote is not kept in its memory."""
+        told = list_bundles(self._options.evidence_root, limit=BUNDLES_TOLD - len(self._torn), run8=self._run_id[:8])
+        return *self._torn, *(entry.ref for entry in reversed(told))
 
 
 def _ready(state: EngineState) -> Check:

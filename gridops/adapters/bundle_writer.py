@@ -44,7 +44,7 @@ class BundleSink:
     """Builds and queues the bundles of one run.
 
     `report` gets a SinkReport when writing begins to fail and when it works again; it is called from the writer's
-    thread. `on_ref` gets the reference of each bundle on the disk, from the same thread.
+    thread.
     """
 
     def __init__(
@@ -54,12 +54,10 @@ class BundleSink:
         context: Mapping[str, object],
         report: Callable[[SinkReport], None],
         counted: Counted | None = None,
-        on_ref: Callable[[EvidenceRef], None] | None = None,
         limit: int = 256,
     ) -> None:
         self._context = dict(context)
-        self._report, self._counted, self._on_ref = report, counted, on_ref
-        self._latest: dict[EvidenceMode, EvidenceRef] = {}
+        self._report, self._counted = report, counted
         self._failing = False
         self._gate = threading.Lock()
         self._writer = writer
@@ -78,25 +76,17 @@ class BundleSink:
         """Queue a bundle built elsewhere, such as the run's own; False when it was refused."""
         return self._queue.put(bundle)
 
-    def latest(self, mode: EvidenceMode) -> EvidenceRef | None:
-        """Reference of the newest bundle of this mode written in this run."""
-        with self._gate:
-            return self._latest.get(mode)
-
     def close(self, timeout_s: float = 10.0) -> bool:
         """Write what waits. False if the disk did not finish in time."""
         return self._queue.close(timeout_s)
 
     def _done(self, bundle: Bundle, ref: EvidenceRef) -> None:
         with self._gate:
-            self._latest[ref.mode] = ref
             recovered, self._failing = self._failing, False
         if self._counted is not None:
             self._counted.evidence_written(ref.mode, ref.status)
         if recovered:
             self._report(SinkReport(sink="evidence", ok=True, detail=f"{bundle.mode} written"))
-        if self._on_ref is not None:
-            self._on_ref(ref)
 
     def _lost(self, bundle: Bundle, error: Exception) -> None:
         self._failed(f"{bundle.mode} {bundle.reason}: {error}")

@@ -33,10 +33,10 @@ def latest(root: Path, mode: EvidenceMode) -> EvidenceRef | None:
     return found[0].ref if found else None
 
 
-def list_bundles(root: Path, mode: EvidenceMode | None = None, *, limit: int = 50) -> list[BundleEntry]:
-    """Bundles on disk, newest first; a damaged one is listed as failed, reason `unreadable`."""
+def list_bundles(root: Path, mode: EvidenceMode | None = None, *, limit: int = 50, run8: str = "") -> list[BundleEntry]:
+    """Bundles on disk, newest first, of one run if it is named; a damaged one is listed as failed, `unreadable`."""
     modes = EvidenceMode if mode is None else (mode,)
-    names = [name for each in modes for name in bundle_names(root, each)]
+    names = [name for each in modes for name in bundle_names(root, each) if run8 in ("", run_of(name))]
     names.sort(key=age_key, reverse=True)
     entries = (read_bundle(root, name) for name in names[:limit])
     return [entry for entry in entries if entry is not None]
@@ -64,6 +64,13 @@ def age_key(name: str) -> tuple[str, int, str]:
     found = _FOLDER.fullmatch(name.partition("/")[2])
     assert found is not None, name
     return found[1], int(found[3]), name
+
+
+def run_of(name: str) -> str:
+    """The part of a bundle's name that says which run or command wrote it."""
+    found = _FOLDER.fullmatch(name.partition("/")[2])
+    assert found is not None, name
+    return found[2]
 
 
 def read_bundle(root: Path, name: str) -> BundleEntry | None:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from gridops.adapters.bundle_writer import BundleSink
 from gridops.adapters.evidence_files import EvidenceWriter
+from gridops.adapters.evidence_list import list_bundles
 from gridops.domain.effects import WriteBundle
 from gridops.domain.events import SinkReport, Woke
-from gridops.domain.evidence_ref import EvidenceMode, EvidenceRef, EvidenceStatus, bundle_name
+from gridops.domain.evidence_ref import EvidenceMode, EvidenceStatus, bundle_name
 from gridops.runtime import codec
 from tests.adapters.record_kit import WALL_MS, header, note, transition
 
@@ -44,16 +45,12 @@ class Heard:
 
     def __init__(self) -> None:
         self.reports: list[SinkReport] = []
-        self.refs: list[EvidenceRef] = []
         self.counted: list[str] = []
         self.arrived = threading.Semaphore(0)
 
     def report(self, report: SinkReport) -> None:
         self.reports.append(report)
         self.arrived.release()
-
-    def ref(self, ref: EvidenceRef) -> None:
-        self.refs.append(ref)
 
     def evidence_written(self, mode: EvidenceMode, status: EvidenceStatus) -> None:
         self.counted.append(f"{mode} {status}")
@@ -64,7 +61,7 @@ class Heard:
 
 def sink_at(root: Path, heard: Heard) -> BundleSink:
     writer = EvidenceWriter(root, run8=RUN8)
-    return BundleSink(writer, context=CONTEXT, report=heard.report, counted=heard, on_ref=heard.ref)
+    return BundleSink(writer, context=CONTEXT, report=heard.report, counted=heard)
 
 
 def jsonl(path: Path) -> list[dict[str, object]]:
@@ -91,8 +88,8 @@ def test_bundle_lies_where_the_record_says_and_holds_its_rows(tmp_path: Path) ->
     assert context["build"] == "0.1.0"
     assert json.loads((folder / "summary.json").read_text())["facts"]["to_state"] == "DEGRADED"
     assert heard.counted == ["transition finding"] and heard.reports == []
-    assert [ref.evidence_dir for ref in heard.refs] == [str(folder)]
-    assert sink.latest(EvidenceMode.TRANSITION) == heard.refs[0]
+    assert [entry.ref.evidence_dir for entry in list_bundles(tmp_path, run8=RUN8)] == [str(folder)]
+    assert list_bundles(tmp_path, run8="another1") == []
 
 
 def test_summary_is_for_a_person(tmp_path: Path) -> None:
@@ -106,12 +103,11 @@ def test_summary_is_for_a_person(tmp_path: Path) -> None:
 
 
 def test_two_bundles_of_one_input_are_two(tmp_path: Path) -> None:
-    heard = Heard()
-    sink = sink_at(tmp_path, heard)
+    sink = sink_at(tmp_path, Heard())
     sink.write(order(7, at=0), rows(1, 7))
     sink.write(order(7, at=1), rows(1, 7))
     sink.close()
-    assert len({ref.evidence_dir for ref in heard.refs}) == 2
+    assert len(list_bundles(tmp_path)) == 2
 
 
 def test_an_unwritable_root_is_reported_once_and_its_recovery_too(tmp_path: Path) -> None:
