@@ -1,7 +1,8 @@
 """The one metrics sink: the catalogue as Prometheus series, all of them there from the start, at zero.
 
-Children are made once, so an emission is one dictionary look-up. A metric or label value outside the catalogue is a
-bug and raises MetricError; nothing else can be emitted. Numbers become floats here and nowhere before.
+Children are made once, each with a number of its own, so an emission is one dictionary look-up and takes no memory. A
+metric or label value outside the catalogue is a bug and raises MetricError; nothing else can be emitted. Numbers become
+floats here and nowhere before.
 """
 
 import itertools
@@ -110,11 +111,14 @@ class Metrics:
             case MetricKind.COUNTER:
                 counter = Counter(name, metric.help, names, registry=self._registry)
                 for labels in series:
-                    self._incs[metric.name, labels] = (counter.labels(*labels) if labels else counter).inc
+                    inc = self._incs[metric.name, labels] = (counter.labels(*labels) if labels else counter).inc
+                    inc(0.0)
             case MetricKind.GAUGE:
                 gauge = Gauge(name, metric.help, names, registry=self._registry)
                 for labels in series:
-                    self._sets[metric.name, labels] = (gauge.labels(*labels) if labels else gauge).set
+                    child = gauge.labels(*labels) if labels else gauge
+                    self._sets[metric.name, labels] = child.set
+                    child.inc(0.0)
             case MetricKind.HISTOGRAM:
                 bounds = [float(bound) for bound in metric.buckets]
                 histogram = Histogram(name, metric.help, names, registry=self._registry, buckets=bounds)
