@@ -6,7 +6,7 @@ nothing, judges nothing, and leaves the disk to `log_json`.
 
 from collections.abc import Sequence
 from dataclasses import fields
-from typing import Protocol
+from typing import Protocol, get_args
 
 from gridops.domain.events import Header
 from gridops.domain.records import Booked, ConditionEdge, MismatchSeen, Note, Record, ShadowEdge, Transition
@@ -37,7 +37,7 @@ class LogSink:
 
     def __init__(self, log: Log) -> None:
         self._log = log
-        self._plans: dict[type[object], tuple[tuple[str, str], ...]] = {}
+        self._plans = {kind: _plan(kind) for kind in get_args(Record)}
 
     def take(self, header: Header, records: Sequence[Record]) -> None:
         for record in records:
@@ -48,11 +48,8 @@ class LogSink:
 
     def _line(self, header: Header, record: Record) -> dict[str, object]:
         kind = type(record)
-        plan = self._plans.get(kind)
-        if plan is None:
-            plan = self._plans[kind] = _plan(kind)
         line: dict[str, object] = {"seq": header.seq, "at_ms": header.wall_ms, "event": kind.__name__}
-        for name, spelled in plan:
+        for name, spelled in self._plans[kind]:
             line[spelled] = getattr(record, name)
         if line.get("evidence_ref") == "":
             line["evidence_ref"] = NO_EVIDENCE
