@@ -4,6 +4,7 @@ Fields stand in declaration order, maps in the order they grew, money as decimal
 histories give equal bytes.
 """
 
+from array import array
 from collections.abc import Sequence
 from typing import Any, get_args
 
@@ -13,11 +14,10 @@ from gridops.domain.effects import Effect
 from gridops.domain.events import Event, Header
 from gridops.domain.records import Record
 from gridops.errors import JournalError
-from gridops.runtime.integers import Integers
 
 
 def _plain(held: object) -> object:
-    if isinstance(held, Integers):
+    if isinstance(held, array):
         return held.tolist()
     raise NotImplementedError(type(held).__name__)
 

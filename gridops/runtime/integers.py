@@ -14,7 +14,7 @@ else:
 
 
 class Integers(_Array):
-    """A list of integers of up to 64 bits, signed; a slice of it is a plain array. OverflowError for a larger one."""
+    """A list of signed integers of 64 bits; OverflowError for a larger one. A slice or copy of it is a plain array."""
 
     __slots__ = ()
 

@@ -11,10 +11,12 @@ from gridops.runtime.state import EngineState
 
 
 def _typed(kind: type[Any], held: Any) -> Any:
-    if kind is Integers and isinstance(held, list | dict):
-        # Builds before 0.1.0 kept a map of trade ids with times that nobody read.
-        return Integers(map(int, held))
-    raise NotImplementedError(kind.__name__)
+    if kind is not Integers:
+        raise NotImplementedError(kind.__name__)
+    if isinstance(held, dict):
+        # Trade ids were a map to their times once, in the order they were booked in.
+        return Integers(sorted(map(int, held)))
+    return Integers(msgspec.convert(held, list[int]))
 
 
 _DECODER = msgspec.json.Decoder(EngineState, dec_hook=_typed)
@@ -29,7 +31,7 @@ def decode_state(body: bytes) -> EngineState:
     """JournalError when the checkpoint is not one this build can read."""
     try:
         return _DECODER.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, OverflowError) as error:
         raise JournalError(
             f"checkpoint is not readable by this build: {error}",
             hint="use the build that wrote it, or replay from the start",

@@ -12,6 +12,7 @@ from gridops.domain.rules import HealthRules, RiskRules, SyncRules
 from gridops.domain.vocabulary import FsmState, OperatorCommand, OpKind
 from gridops.runtime import act, observe_fills, pages, truth
 from gridops.runtime.ports_journal import InputRow, Tail
+from gridops.runtime.state import SymbolState
 from gridops.sim.day import RULES, Day
 from gridops.sim.faults import CALM, FaultRates
 from gridops.sim.judge_requests import RequestJudge
@@ -120,7 +121,10 @@ def test_an_unanswered_place_that_is_repeated_under_a_new_id() -> None:
 
 
 def test_a_fill_booked_each_time_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(observe_fills, "_forget_old", lambda symbol: symbol.trade_ids.__delitem__(slice(None)))
+    def forget_all(symbol: SymbolState) -> None:
+        del symbol.trade_ids[:]
+
+    monkeypatch.setattr(observe_fills, "_forget_old", forget_all)
     assert broken(as_it_is, FaultRates(user=LinkRates(duplicate_ppm=200_000))) == "I-06"
 
 
