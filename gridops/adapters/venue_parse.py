@@ -22,6 +22,9 @@ from gridops.domain.vocabulary import Side
 Row = Mapping[str, object]
 
 
+_LONG, _LONG_DIGITS = 1 << 63, 20
+
+
 class Malformed(ValueError):
     """The venue sent something we cannot read exactly; the message names the field."""
 
@@ -101,12 +104,17 @@ def money(source: Row, key: str) -> Decimal:
 
 
 def whole(source: Row, key: str, default: int | None = None) -> int:
-    """An integer field; ids come as numbers or as strings."""
+    """An integer field of 64 bits, as the venue's LONG is; ids come as numbers or as strings."""
     found = source.get(key, default)
-    if isinstance(found, str) and found.isascii() and found.removeprefix("-").isdecimal():
-        return int(found)
-    if isinstance(found, bool) or not isinstance(found, int):
-        raise Malformed(f"{key} is no integer")
+    if (
+        isinstance(found, str)
+        and len(found) <= _LONG_DIGITS
+        and found.isascii()
+        and found.removeprefix("-").isdecimal()
+    ):
+        found = int(found)
+    if isinstance(found, bool) or not isinstance(found, int) or not -_LONG <= found < _LONG:
+        raise Malformed(f"{key} is no integer of 64 bits")
     return found
 
 

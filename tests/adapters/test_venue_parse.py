@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from gridops.adapters import venue_parse as parse
-from gridops.adapters.venue_parse import Malformed, grids
+from gridops.adapters.venue_parse import Malformed, grids, whole
 from gridops.domain.vocabulary import Side
 from tests.adapters.venue_kit import btc, payloads
 
@@ -142,6 +142,17 @@ def test_an_order_that_cannot_be_read_exactly_is_refused(field: str, wrong: obje
             | ({"updateTime": []} if field == "updateTime" else {}),
             known,
         )
+
+
+@pytest.mark.parametrize("wrong", [1 << 63, -(1 << 63) - 1, str(1 << 63), "9" * 5_000, "1.0", "", True, None, 1.0])
+def test_a_number_that_is_no_long_is_refused(wrong: object) -> None:
+    with pytest.raises(Malformed, match="64 bits"):
+        whole({"id": wrong}, "id")
+
+
+@pytest.mark.parametrize("right", [(1 << 63) - 1, -(1 << 63), 0])
+def test_every_long_is_read_as_number_and_as_text(right: int) -> None:
+    assert whole({"id": right}, "id") == whole({"id": str(right)}, "id") == right
 
 
 def test_missing_filters_are_refused() -> None:
