@@ -3,12 +3,11 @@
 import subprocess
 import sys
 import textwrap
-from contextvars import copy_context
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from gridops.adapters import ccxt_client, last_look
+from gridops.adapters import ccxt_client
 from gridops.adapters.ccxt_client import VenueSettings
 from gridops.errors import ConfigError
 
@@ -98,16 +97,3 @@ def test_a_changed_library_layout_falls_back_to_the_whole_import() -> None:
         print(ccxt_client._load().__name__, len([n for n in sys.modules if n.startswith("ccxt.async_support.")]) > 50)
     """
     assert run(code) == "binanceusdm True"
-
-
-def test_a_call_that_is_over_is_kept_by_nothing_it_began() -> None:
-    """A pooled connection and a cancelled timer keep their context for minutes, and with it whatever that refers to."""
-
-    def question() -> str:
-        return "asked"
-
-    with ccxt_client.recording() as reply, last_look.asking(question):
-        context = copy_context()
-    only_here = sys.getrefcount(object())
-    assert (sys.getrefcount(reply), sys.getrefcount(question)) == (1 + only_here, 1 + only_here)
-    assert len(context) > 0

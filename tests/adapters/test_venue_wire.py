@@ -1,10 +1,13 @@
 """The adapter against the real emulator over real sockets: outcomes of writes, whole reads, streams that come back."""
 
 import asyncio
+import gc
+import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
+from gridops.adapters import last_look
 from gridops.adapters.ccxt_client import Reply
 from gridops.adapters.ccxt_venue import CcxtVenue
 from gridops.adapters.clock import Clock
@@ -223,6 +226,41 @@ async def test_what_is_refused_while_its_body_is_about_to_be_written_never_leave
     await session.venue.send(effect, lambda: why)
     assert {each.outcome for each in session.inputs.of(WriteReply)[legs:]} == {WriteOutcome.CONFIRMED}
     assert requests_of(session, "POST", path) == before + 1
+
+
+async def test_a_call_that_is_over_is_kept_by_no_connection(session: Session) -> None:
+    """A pooled connection keeps the context it was dialled in for minutes, and with it whatever that refers to."""
+
+    def question() -> str:
+        return ""
+
+    asked = weakref.ref(question)
+    await session.venue._wire.close()
+    reply = await session.venue._wire.call("fapiPublicGetTime", {}, question)
+    assert reply.status == 200
+    del reply, question
+    gc.collect()
+    assert [each for each in gc.get_objects() if isinstance(each, Reply)] == []
+    assert asked() is None
+
+
+async def test_what_would_leave_once_its_caller_has_gone_never_does(session: Session) -> None:
+    """A task that a call began keeps the call's question, which is answered for good when the call is over."""
+    price, begin = await far_bid(session), asyncio.Event()
+    order = {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "quantity": "0.010"}
+
+    async def late() -> None:
+        await begin.wait()
+        await session.venue._wire.exchange.fapiPrivatePostOrder({**order, "price": f"{price / 10}"})
+
+    before = requests_of(session, "POST", "/fapi/v1/order")
+    with last_look.asking(lambda: ""):
+        work = asyncio.create_task(late())
+    begin.set()
+    (ended,) = await asyncio.gather(work, return_exceptions=True)
+    assert isinstance(ended, Exception)
+    await asyncio.sleep(0.1)
+    assert requests_of(session, "POST", "/fapi/v1/order") == before
 
 
 async def test_a_cancelled_send_answers_for_every_operation(session: Session) -> None:
