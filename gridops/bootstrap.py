@@ -99,9 +99,9 @@ def look(options: RunOptions) -> tuple[Answer, tuple[EvidenceRef, ...]]:
         session = _attached(options, home, secrets)
         graph = LiveGraph(options, home, clock, secrets, lease, journal, engine, session)
         report = asyncio.run(graph.run())
-        if graph.looked is None:
-            raise VenueUnavailable("the look ended before both sides were read", hint="run it again")
-        return graph.looked, report.evidence
+    if graph.looked is None:
+        raise VenueUnavailable("the look ended before both sides were read", hint="run it again")
+    return graph.looked, graph.with_evidence(report).evidence
 
 
 def _attached(options: RunOptions, home: Home, secrets: Secrets) -> VenueSession:
@@ -135,12 +135,13 @@ def execute(options: RunOptions) -> RunReport:
         session = _session(options, home, secrets)
         graph = LiveGraph(options, home, clock, secrets, lease, journal, engine, session, send=send)
         try:
-            return asyncio.run(graph.run())
+            report = asyncio.run(graph.run())
         finally:
             # A venue that another run or hand started outlives this one.
             if session.handle is not None and session.started_here and graph.orderly:
                 with contextlib.suppress(VenueUnavailable):
                     session.handle.stop()
+    return graph.with_evidence(report)
 
 
 def _take_lease(home: Home, account: str, clock: Clock, stack: ExitStack) -> Lease:
@@ -481,13 +482,15 @@ class LiveGraph:
             digest=self._engine.records_digest,
             state_digest=sha256(encode_state(state)).hexdigest(),
             journal=self._home.journal(self._settings.account.name),
-            evidence=self._evidence(),
         )
 
-    def _evidence(self) -> tuple[EvidenceRef, ...]:
-        """Read back from the disk, oldest first: what a run of weeks wrote is not kept in its memory."""
+    def with_evidence(self, done: RunReport) -> RunReport:
+        """What the run wrote, read back from the disk, oldest first: a run of weeks does not keep it in its memory.
+
+        For after the lease: reading waits as long as the disk does.
+        """
         told = list_bundles(self._options.evidence_root, limit=BUNDLES_TOLD - len(self._torn), run8=self._run_id[:8])
-        return *self._torn, *(entry.ref for entry in reversed(told))
+        return replace(done, evidence=(*self._torn, *(entry.ref for entry in reversed(told))))
 
 
 def _ready(state: EngineState) -> Check:

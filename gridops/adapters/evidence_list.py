@@ -44,9 +44,9 @@ def list_bundles(root: Path, mode: EvidenceMode | None = None, *, limit: int = 5
 
 def bundle_names(root: Path, mode: EvidenceMode) -> list[str]:
     """`<mode>/<folder>` of each real folder with a bundle's name; links and strange names are passed over."""
-    if (root / mode).is_symlink():
-        return []
     try:
+        if (root / mode).is_symlink():
+            return []
         with os.scandir(root / mode) as entries:
             folders = [each.name for each in entries if each.is_dir(follow_symlinks=False)]
     except OSError:
@@ -61,25 +61,30 @@ def is_bundle_folder(folder: str) -> bool:
 
 def age_key(name: str) -> tuple[str, int, str]:
     """Sorts bundle names of all modes by time, then by sequence."""
-    found = _FOLDER.fullmatch(name.partition("/")[2])
-    assert found is not None, name
-    return found[1], int(found[3]), name
+    at, _run8, seq = _parts(name)
+    return at, int(seq), name
 
 
 def run_of(name: str) -> str:
     """The part of a bundle's name that says which run or command wrote it."""
+    return _parts(name)[1]
+
+
+def _parts(name: str) -> tuple[str, str, str]:
     found = _FOLDER.fullmatch(name.partition("/")[2])
     assert found is not None, name
-    return found[2]
+    return found[1], found[2], found[3]
 
 
 def read_bundle(root: Path, name: str) -> BundleEntry | None:
     """What the bundle of this name says of itself; None when its name is not one or nothing stands there."""
     mode, _, folder = name.partition("/")
     found = _FOLDER.fullmatch(folder)
-    if found is None or mode not in set(EvidenceMode) or not (root / name).is_dir():
+    if found is None or mode not in set(EvidenceMode):
         return None
     try:
+        if not (root / name).is_dir():
+            return None
         sums = read_plain(root / name / "sha256sums.txt", MAX_SUMMARY)
         said = orjson.loads(read_plain(root / name / "summary.json", MAX_SUMMARY))
         status, reason = EvidenceStatus(said["status"]), str(said["reason"])

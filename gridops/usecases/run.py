@@ -47,7 +47,7 @@ class RunReport:
     """Running digest of every record of the journal."""
     state_digest: str
     journal: Path
-    evidence: tuple[EvidenceRef, ...]
+    evidence: tuple[EvidenceRef, ...] = ()
     """The run's newest, at most `BUNDLES_TOLD`, its own last; all of them stand in the evidence's index."""
 
 
@@ -59,7 +59,6 @@ def report(
     digest: str,
     state_digest: str,
     journal: Path,
-    evidence: tuple[EvidenceRef, ...],
 ) -> RunReport:
     """Fold the final state into the summary."""
     asset = next(iter(state.symbols.values())).instrument.settle_asset
@@ -97,7 +96,6 @@ def report(
         digest=digest,
         state_digest=state_digest,
         journal=journal,
-        evidence=evidence,
     )
 
 
