@@ -1,8 +1,8 @@
 """The one metrics sink: the catalogue as Prometheus series, all of them there from the start, at zero.
 
-Children are made once, each with a number of its own, so an emission is one dictionary look-up and takes no memory. A
-metric or label value outside the catalogue is a bug and raises MetricError; nothing else can be emitted. Numbers become
-floats here and nowhere before.
+Children are made once, so an emission is one dictionary look-up; counters and gauges have a number of their own from
+the start, so that their first emission takes no memory. A metric or label value outside the catalogue is a bug and
+raises MetricError; nothing else can be emitted. Numbers become floats here and nowhere before.
 """
 
 import itertools
